@@ -1,0 +1,1 @@
+"""What every service stands on: contracts, the stream runtime, the database and web sides. It knows no service."""
