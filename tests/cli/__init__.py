@@ -1,0 +1,1 @@
+"""Tests of the `hearback` command and the local stack."""

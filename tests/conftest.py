@@ -1,0 +1,29 @@
+"""One Kafka and one PostgreSQL for the whole session, started when the first test asks for them."""
+
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.servers import KafkaServer, PostgresServer
+
+
+@pytest_asyncio.fixture(scope="session")
+async def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaServer]:
+    """Kafka for all tests. A test that kills it restarts it before it ends."""
+    folder = tmp_path_factory.mktemp("kafka")
+    server = await KafkaServer.start(folder)
+    yield server
+    await server.stop()
+    shutil.rmtree(folder / "kafka")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
+    """PostgreSQL for all tests; each module makes databases of its own with `create_database`."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = await PostgresServer.start(folder)
+    yield server
+    await server.stop()
+    shutil.rmtree(folder / "postgres")

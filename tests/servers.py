@@ -1,0 +1,74 @@
+"""The Kafka and the PostgreSQL that a test session runs on: the same code that `make run` uses, on free ports in a temporary folder."""
+
+from pathlib import Path
+
+from services.cli.settings import LocalSettings
+from services.cli.stack.child import Child
+from services.cli.stack.kafka import Kafka, KafkaSources
+from services.cli.stack.part import Part, bring_up, bring_up_again
+from services.cli.stack.ports import free_port
+from services.cli.stack.postgres import Postgres, PostgresTuning
+from shared.settings import load
+
+
+class Server:
+    """A started part. Tests may kill it, at once and without warning, and bring it back with its data and address."""
+
+    def __init__(self, part: Part, child: Child) -> None:
+        self._part, self._child = part, child
+
+    @property
+    def pid(self) -> int:
+        """The process of now; another one after `restart`."""
+        return self._child.pid
+
+    def kill(self) -> None:
+        """SIGKILL; returns at once."""
+        self._child.kill()
+
+    async def restart(self) -> None:
+        """Stop it when it runs, start it again, return when it is ready."""
+        await self._child.stop()
+        self._child = await bring_up_again(self._part)
+
+    async def stop(self) -> None:
+        """End it in its orderly way."""
+        await self._child.stop()
+
+
+class KafkaServer(Server):
+    """Kafka on `bootstrap`; topics are not made by themselves."""
+
+    def __init__(self, part: Kafka, child: Child) -> None:
+        super().__init__(part, child)
+        self.bootstrap = part.bootstrap
+
+    @classmethod
+    async def start(cls, folder: Path) -> "KafkaServer":
+        """Start it with its data in `folder`, from the jars in the user's cache."""
+        settings = load(LocalSettings)
+        sources = KafkaSources(settings.cache, settings.java_home, settings.local_maven_repository)
+        part = Kafka(folder / "kafka", folder / "kafka.log", free_port(), free_port(), sources, print)
+        return cls(part, await bring_up(part))
+
+
+class PostgresServer(Server):
+    """PostgreSQL with any number of databases."""
+
+    def __init__(self, part: Postgres, child: Child) -> None:
+        super().__init__(part, child)
+        self._postgres = part
+
+    @classmethod
+    async def start(cls, folder: Path, tuning: PostgresTuning | None = None) -> "PostgresServer":
+        """Start it with its data in `folder`, durable as in `make run` unless tuned otherwise."""
+        part = Postgres(folder / "postgres", folder / "postgres.log", free_port(), tuning)
+        return cls(part, await bring_up(part))
+
+    def url_for(self, database: str) -> str:
+        """`postgresql://user:password@host:port/database`."""
+        return self._postgres.url_for(database)
+
+    async def create_database(self, name: str) -> str:
+        """An empty database for one test module; its URL. An existing one stays as it is."""
+        return await self._postgres.ensure_database(name)
