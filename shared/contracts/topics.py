@@ -1,6 +1,6 @@
 """The one table of Kafka topics: who writes, who reads, how many partitions, how long records stay.
 
-Creating them is shared.kafka's work; replication and `min.insync.replicas` are settings, because they belong to a cluster, not to a contract.
+Creating them is shared.kafka's work; replication and `min.insync.replicas` are settings, because they belong to a cluster.
 """
 
 from dataclasses import dataclass

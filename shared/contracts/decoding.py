@@ -1,0 +1,183 @@
+"""Bytes to events and back: `admit` and `encode` at the edge, `decode` for readers, `encode_own` for our own services.
+
+A fast typed decoder goes first. Whatever it refuses is parsed again by pydantic, whose verdict is final and whose findings are told.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+from pydantic import BaseModel
+
+from shared.contracts.derive import Family
+from shared.contracts.envelope import Envelope, Submission
+from shared.contracts.registry import EVENT_TYPES
+from shared.contracts.topics import MAX_EVENT_BYTES
+from shared.contracts.verdict import envelope_model, judge_record, judge_submission
+from shared.errors import FieldError, InvalidEvent
+
+EARLIEST_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST_RECEIVED = datetime(2200, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(minutes=5)
+LIVE_AGE = timedelta(days=3653)
+"""Ten years, rounded up to whole days."""
+
+_NUL = rb"\u0000"
+_REFUSED_FAST = (ValueError, KeyError, RecursionError)
+"""msgspec's errors and those of undecodable bytes are ValueErrors; KeyError is an unknown type."""
+
+_EDGE = Family(forbid_unknown_fields=True)
+_READER = Family(forbid_unknown_fields=False)
+
+if TYPE_CHECKING:
+    # to a type checker the derived struct is the envelope's model, which names the same attributes with the same types
+    Event: TypeAlias = Envelope[Any]
+else:
+    Event = _READER.struct(Envelope)
+
+_submission = msgspec.json.Decoder(_EDGE.struct(Submission)).decode
+_event: Any = msgspec.json.Decoder(_READER.struct(Envelope)).decode
+_edge_data = {name: msgspec.json.Decoder(_EDGE.struct(kind.data)).decode for name, kind in EVENT_TYPES.items() if kind.from_clients}
+_reader_data = {name: msgspec.json.Decoder(_READER.struct(kind.data)).decode for name, kind in EVENT_TYPES.items()}
+_encode = msgspec.json.Encoder().encode
+
+
+class Submitted(msgspec.Struct, frozen=True, gc=False):
+    """What the edge accepted from a client. `data` is JSON as it is stored; `revision` and `customer_id` are copied out of it."""
+
+    id: str | None
+    source: str | None
+    type: str
+    time: datetime
+    subject: str | None
+    tenant: str | None
+    backfill: bool
+    dataschema: str | None
+    revision: int
+    customer_id: str | None
+    data: bytes
+    extensions: dict[str, str | int | bool]
+
+
+def admit(item: bytes, now: datetime) -> Submitted:
+    """Take one event of a client: a structured CloudEvent, or the shorthand `{type, time, data, id?, source?}`.
+
+    Raises InvalidEvent with an error per field; reasons: too_large, not_json, not_text, invalid_envelope, unknown_type,
+    not_for_clients, invalid_data, time_out_of_range.
+    """
+    if len(item) > MAX_EVENT_BYTES:
+        raise InvalidEvent("too_large", [FieldError((), f"an event may have {MAX_EVENT_BYTES} bytes")])
+    extensions: dict[str, str | int | bool] = {}
+    try:
+        if _NUL in item:
+            raise ValueError("perhaps a NUL")
+        envelope: Any = _submission(item)
+        data: Any = _edge_data[envelope.type](envelope.data)
+        stored = bytes(envelope.data)
+    except _REFUSED_FAST:
+        envelope = judge_submission(item)
+        data, extensions = envelope.data, envelope.extensions
+        stored = data.model_dump_json(exclude_defaults=True).encode()
+    _check_age(envelope.time, now, envelope.backfill)
+    return Submitted(
+        envelope.id,
+        envelope.source,
+        envelope.type,
+        envelope.time,
+        envelope.subject,
+        envelope.tenant,
+        envelope.backfill,
+        envelope.dataschema,
+        data.revision,
+        None if data.customer is None else data.customer.id,
+        stored,
+        extensions,
+    )
+
+
+def encode(event: Submitted, *, id: str, source: str, tenant: str, receivedat: datetime) -> bytes:
+    """The bytes that go on Kafka for an accepted event: a structured CloudEvent, extension attributes included."""
+    written = _encode(
+        Event(
+            specversion="1.0",
+            id=id,
+            source=source,
+            type=event.type,
+            time=event.time,
+            tenant=tenant,
+            receivedat=receivedat,
+            subject=event.subject,
+            dataschema=event.dataschema,
+            backfill=event.backfill,
+            data=msgspec.Raw(event.data),
+        )
+    )
+    return written[:-1] + b"," + _encode(event.extensions)[1:] if event.extensions else written
+
+
+def decode(value: bytes) -> Event:
+    """Read one record of any of our topics; unknown fields are passed over, so that newer writers do not stop older readers.
+
+    `data` is the struct derived from the type's model, with the same attributes. Raises InvalidEvent; reasons: not_json, not_text,
+    invalid_envelope, unknown_type, invalid_data, time_out_of_range.
+    """
+    try:
+        if _NUL in value:
+            raise ValueError("perhaps a NUL")
+        event: Event = _event(value)
+        data = _reader_data[event.type](event.data)
+    except _REFUSED_FAST:
+        model = judge_record(value)
+        data = _READER.convert(model.data)
+        event = Event(**{name: getattr(model, name) for name in Envelope.model_fields})
+    msgspec.structs.force_setattr(event, "data", data)  # type: ignore[arg-type]  # a struct, whatever a type checker is told
+    if not (event.time >= EARLIEST_TIME and event.receivedat < LATEST_RECEIVED and event.time - event.receivedat <= AHEAD):
+        raise InvalidEvent("time_out_of_range", [FieldError(("time",), "must lie between the year 2000 and 5 minutes after receivedat")])
+    return event
+
+
+def encode_own(
+    type: str,
+    *,
+    id: str,
+    source: str,
+    tenant: str,
+    time: datetime,
+    data: BaseModel,
+    subject: str | None = None,
+    sequence: int | None = None,
+    backfill: bool = False,
+) -> bytes:
+    """The bytes of an event of our own services; `receivedat` is its `time`.
+
+    A wrong type or attribute is our own mistake: KeyError, TypeError or pydantic's ValidationError, never InvalidEvent.
+    """
+    event_type = EVENT_TYPES[type]
+    if not isinstance(data, event_type.data):
+        raise TypeError(f"{type} carries {event_type.data.__name__}, not {data.__class__.__name__}")
+    envelope = envelope_model(event_type)(
+        specversion="1.0",
+        id=id,
+        source=source,
+        type=type,
+        time=time,
+        tenant=tenant,
+        receivedat=time,
+        subject=subject,
+        sequence=sequence,
+        backfill=backfill,
+        data=data,
+    )
+    return envelope.model_dump_json(exclude_defaults=True).encode()
+
+
+def _check_age(time: datetime, now: datetime, backfill: bool) -> None:
+    if time > now + AHEAD:
+        text = "is more than 5 minutes ahead of our clock; send when it happened, with the right offset"
+    elif time < EARLIEST_TIME:
+        text = "is before 2000-01-01; send when it happened"
+    elif time < now - LIVE_AGE and not backfill:
+        text = "is more than 10 years ago; send history with backfill: true"
+    else:
+        return
+    raise InvalidEvent("time_out_of_range", [FieldError(("time",), text)])
