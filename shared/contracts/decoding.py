@@ -83,7 +83,7 @@ def admit(item: bytes, now: datetime) -> Submitted:
         envelope.id,
         envelope.source,
         envelope.type,
-        envelope.time,
+        envelope.time.astimezone(UTC),
         envelope.subject,
         envelope.tenant,
         envelope.backfill,
