@@ -1,0 +1,44 @@
+"""The HTTP routes of ingest that take events, as FastAPI describes them. In service they are answered by lane.py."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.ingest.events import Events
+from shared.contracts.examples import EXAMPLES
+from shared.observability.tracing import current_traceparent, traceparent_from
+from shared.web.access import Principal, requires
+
+DESCRIPTION = """\
+Takes one event, a JSON array, NDJSON (`application/x-ndjson`), a CloudEvent (structured, batch, or binary with `ce-*`
+headers), or the shorthand `{type, time, data, id?, source?}`.
+
+**Send an `id`**, and send the same id again when you are not sure whether a request arrived: a repetition then changes
+nothing, whichever way it comes. Without `id` and without `Idempotency-Key` a repeated request counts twice.
+`duplicates` names the events that this replica had acknowledged lately; it only informs.
+A higher `data.revision` of the same event replaces what the lower one did.
+"""
+
+_ACCEPTED: dict[str, Any] = {
+    "description": "At least one event is stored",
+    "content": {"application/json": {"example": {"accepted": 1, "duplicates": [], "rejected": []}}},
+}
+
+
+def event_routes(events: Events) -> APIRouter:
+    """The route of `POST /v1/events`."""
+    router = APIRouter(tags=["events"])
+    examples = {name: {"value": example} for name, example in EXAMPLES.items()}
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": {}, "examples": examples}}}}
+
+    @router.post(
+        "/v1/events", status_code=202, summary="Send events", description=DESCRIPTION, responses={202: _ACCEPTED}, openapi_extra=body
+    )
+    async def post_events(request: Request, caller: Annotated[Principal, Depends(requires("ingest:write"))]) -> Response:
+        traceparent = current_traceparent.get()
+        trace = traceparent_from(None if traceparent is None else traceparent.encode())
+        answer = await events.post(caller, dict(request.scope["headers"]), await request.body(), trace)
+        headers = {name.decode(): value.decode() for name, value in answer.headers}
+        return Response(answer.body, answer.status, headers=headers, media_type=answer.media_type)
+
+    return router

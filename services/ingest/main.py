@@ -1,0 +1,74 @@
+"""Puts ingest together and runs it: the event endpoint, and the access part with its relay.
+
+Ingest takes events without its database; only the routes of tenants and keys need it.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import uvloop
+from fastapi import APIRouter
+from starlette.types import ASGIApp
+
+from services.ingest.access_api import key_routes, tenant_routes
+from services.ingest.api import event_routes
+from services.ingest.events import Events
+from services.ingest.lane import FastLane
+from services.ingest.metrics import IngestMetrics
+from services.ingest.settings import IngestSettings
+from shared.clock import utc_now
+from shared.contracts.topics import ACCESS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS
+from shared.database.engine import create_engine, create_sessions
+from shared.database.outbox import Relay
+from shared.kafka.metrics import OutboxMetrics
+from shared.kafka.producer import Producer
+from shared.loops import Loop
+from shared.observability.logs import configure_logs
+from shared.observability.registry import process_registry
+from shared.settings import KafkaSettings, load
+from shared.web.access import Access
+from shared.web.app import create_app
+from shared.web.health import Health
+from shared.web.process import run_process
+from shared.web.requests import RequestMetrics
+
+ROLES = frozenset({"events", "access"})
+DESCRIPTION = "Takes feedback events and puts them on Kafka; owns tenants and keys."
+
+
+def main(roles: frozenset[str] = ROLES) -> int:
+    """Run ingest in these roles until SIGTERM. Returns the exit code. Raises ConfigurationError when it cannot start."""
+    settings = load(IngestSettings)
+    configure_logs("ingest", settings.log_format, settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings, load(KafkaSettings), roles))
+
+
+async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[str]) -> int:
+    registry = process_registry()
+    health = Health()
+    access = Access(kafka, utc_now)
+    health.add_check(access.missing)
+    async with AsyncExitStack() as stack:
+        producer = Producer(kafka, "hearback-ingest", [FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS], settings.queue_bytes)
+        await producer.start()
+        stack.push_async_callback(producer.stop)
+        loops: list[Loop] = [access.copy]
+        routers: list[APIRouter] = []
+        if "access" in roles:
+            engine = create_engine(settings.database, "hearback ingest")
+            stack.push_async_callback(engine.dispose)
+            sessions = create_sessions(engine)
+            routers += [tenant_routes(sessions, utc_now), key_routes(sessions, utc_now)]
+            loops.append(Relay(settings.database, producer, OutboxMetrics("ingest", registry), utc_now))
+        requests = RequestMetrics("ingest", registry)
+        events = Events(settings, producer, IngestMetrics(registry), utc_now)
+        if "events" in roles:
+            routers.append(event_routes(events))
+        app: ASGIApp = create_app(title="Hearback ingest", description=DESCRIPTION, access=access, health=health, registry=registry,
+                                  requests=requests, routers=routers, max_body_bytes=settings.max_body_bytes)  # fmt: skip
+        if "events" in roles:
+            app = FastLane(app, events, access, requests, settings.max_body_bytes)
+        return await run_process(
+            app, host=settings.host, port=settings.port, loops=loops, health=health, drain_seconds=settings.drain_seconds
+        )

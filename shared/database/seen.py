@@ -1,0 +1,101 @@
+"""`seen`: what makes at-least-once delivery exactly-once in effect.
+
+A consumer keeps one table whose primary key is (tenant, event) and that has a `revision`; `event` is the 128-bit hash of
+the event's source and id. The other columns are the consumer's own record of what the event did, so that a higher
+revision can take it back. Time, customer, topic and partition never decide.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What changed: rows of events seen for the first time, and (new, old) rows of events seen with a lower revision."""
+
+    fresh: Sequence[Row]
+    revised: Sequence[tuple[Row, Row]]
+
+
+class _Statements(NamedTuple):
+    stage: str
+    clear: str
+    insert: str
+    lock_older: str
+    replace: str
+
+
+@cache
+def _statements(table: sa.Table) -> _Statements:
+    name, staged = table.name, f"incoming_{table.name}"
+    columns = [column.name for column in table.columns]
+    same = f"{name}.tenant = {staged}.tenant AND {name}.event = {staged}.event AND {name}.revision < {staged}.revision"
+    return _Statements(
+        stage=f"CREATE TEMPORARY TABLE IF NOT EXISTS {staged} (LIKE {name}) ON COMMIT DELETE ROWS",
+        clear=f"TRUNCATE {staged}",
+        insert=f"INSERT INTO {name} SELECT {', '.join(columns)} FROM {staged} ORDER BY tenant, event "  # noqa: S608 - our own names
+        "ON CONFLICT DO NOTHING RETURNING tenant, event",
+        lock_older=f"SELECT {name}.* FROM {name} JOIN {staged} ON {same} "  # noqa: S608 - our own names
+        f"ORDER BY {name}.tenant, {name}.event FOR UPDATE OF {name}",
+        replace=f"UPDATE {name} SET {', '.join(f'{c} = {staged}.{c}' for c in columns)} FROM {staged} WHERE {same}",  # noqa: S608 - our own names
+    )
+
+
+def _highest_revisions(rows: Sequence[Row]) -> list[Row]:
+    """One row an event, the highest revision (the first of equals), in the order of the primary key."""
+    highest: dict[tuple[str, bytes], Row] = {}
+    for row in rows:
+        key = (row["tenant"], row["event"].bytes)
+        if key not in highest or highest[key]["revision"] < row["revision"]:
+            highest[key] = row
+    return [highest[key] for key in sorted(highest)]
+
+
+async def admit(session: AsyncSession, table: sa.Table, rows: Sequence[Row]) -> Admission:
+    """Decide which of `rows` change anything, and store exactly those. Does not commit.
+
+    Every row holds every column of `table`. The fast way is a COPY that assumes that nothing was seen before; a
+    duplicate undoes it and the rows go one by one through ON CONFLICT. Either way rows are written in the order of
+    their key, so that two consumers cannot lock each other out.
+    """
+    latest = _highest_revisions(rows)
+    if not latest:
+        return Admission((), ())
+    connection = await session.connection()
+    try:
+        async with session.begin_nested():
+            await _copy(connection, table, table.name, latest)
+    except asyncpg.UniqueViolationError:
+        return await _admit_with_duplicates(connection, table, latest)
+    return Admission(latest, ())
+
+
+async def _copy(connection: AsyncConnection, table: sa.Table, into: str, rows: Sequence[Row]) -> None:
+    columns = [column.name for column in table.columns]
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    await driver.copy_records_to_table(into, columns=columns, records=[tuple(row[column] for column in columns) for row in rows])
+
+
+async def _admit_with_duplicates(connection: AsyncConnection, table: sa.Table, latest: Sequence[Row]) -> Admission:
+    sql = _statements(table)
+    await connection.execute(sa.text(sql.stage))
+    await connection.execute(sa.text(sql.clear))
+    await _copy(connection, table, f"incoming_{table.name}", latest)
+    inserted = {(row.tenant, row.event) for row in await connection.execute(sa.text(sql.insert))}
+    older = {(row["tenant"], row["event"]): row for row in (await connection.execute(sa.text(sql.lock_older))).mappings()}
+    if older:
+        await connection.execute(sa.text(sql.replace))
+    keyed = [((row["tenant"], row["event"]), row) for row in latest]
+    return Admission(
+        fresh=[row for key, row in keyed if key in inserted],
+        revised=[(row, dict(older[key])) for key, row in keyed if key in older],
+    )

@@ -1,0 +1,161 @@
+"""What happens to a batch of records: decoded, handled in one transaction with the move of the offsets, poison set aside.
+
+A batch that fails on data is bisected until the record that can never succeed stands alone; that one becomes a dead
+letter through the outbox, and the others are processed.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.contracts.decoding import Event, decode
+from shared.database.engine import Sessions
+from shared.database.offsets import Move, Partition, advance
+from shared.database.outbox import enqueue
+from shared.database.sqlstates import typed_database_errors
+from shared.errors import InvalidEvent, Unavailable
+from shared.kafka.dead_letters import SourceRecord, dead_letter, is_for
+from shared.kafka.metrics import ConsumerMetrics
+from shared.loops import backoff, stopped_within
+
+OldestUnread = Callable[[Partition, int, datetime | None], datetime | None]
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event and where it stood on Kafka; `appended_at` is the broker's time."""
+
+    event: Event
+    topic: str
+    partition: int
+    offset: int
+    appended_at: datetime
+
+
+class Handler(Protocol):
+    """What a service does with events. Runs inside the batch's transaction; decides by `seen` what is new."""
+
+    async def apply(self, session: AsyncSession, batch: Sequence[Received]) -> None:
+        """Change state and write outbox rows. Never commits. Raises InvalidEvent when data can never be processed."""
+
+
+@dataclass(slots=True)
+class Item:
+    """A record on its way through: `expected` is the stored offset before it, `received` what it decodes to."""
+
+    record: SourceRecord
+    expected: int
+    received: Received | None = None
+    refusal: InvalidEvent | None = None
+
+    @property
+    def partition(self) -> Partition:
+        return Partition(self.record.topic, self.record.partition)
+
+
+class BatchProcessor:
+    """Takes batches of one consumer group to their commit, waiting for PostgreSQL as long as it takes."""
+
+    def __init__(self, group: str, handler: Handler, sessions: Sessions, metrics: ConsumerMetrics) -> None:
+        self._group = group
+        self._handler = handler
+        self._sessions = sessions
+        self._metrics = metrics
+        self._stop = asyncio.Event()
+
+    def stop_waiting(self) -> None:
+        """Give up a batch that waits for a dependency: it is not committed and will be read again."""
+        self._stop.set()
+
+    async def process(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
+        """Process and commit all of `items`. Raises StaleOwner when another replica owns a partition by now."""
+        for item in items:
+            self._decode(item)
+        await self._settle(items, oldest_unread)
+
+    def _decode(self, item: Item) -> None:
+        record = item.record
+        if not is_for(self._group, record.headers):
+            return
+        try:
+            item.received = Received(decode(record.value), record.topic, record.partition, record.offset, record.appended_at)
+        except InvalidEvent as refused:
+            item.refusal = refused
+
+    async def _settle(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
+        try:
+            await self._commit_when_possible(items, oldest_unread)
+        except InvalidEvent as refused:
+            handled = [item for item in items if item.received is not None]
+            if len(handled) == 1:
+                handled[0].received, handled[0].refusal = None, refused
+                await self._settle(items, oldest_unread)
+            elif handled:
+                cut = items.index(handled[len(handled) // 2])
+                await self._settle(items[:cut], oldest_unread)
+                await self._settle(items[cut:], oldest_unread)
+            else:
+                raise RuntimeError("a batch without events was refused as data") from refused
+
+    async def _commit_when_possible(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
+        for pause in backoff():
+            try:
+                with typed_database_errors():
+                    await self._commit(items, oldest_unread)
+                return
+            except Unavailable as unavailable:
+                log.warning("consumer waits", action="consumer_waits", dependency=unavailable.dependency, detail=unavailable.detail)
+                gauge = self._metrics.waiting.labels(unavailable.dependency)
+                gauge.set(1)
+                stopped = await stopped_within(self._stop, pause)
+                gauge.set(0)
+                if stopped:
+                    raise
+
+    async def _commit(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
+        dead = [item for item in items if item.refusal is not None]
+        async with self._sessions.begin() as session:
+            received = [item.received for item in items if item.received is not None]
+            if received:
+                await self._handler.apply(session, received)
+            await enqueue(session, [dead_letter(item.record, self._group, str(item.refusal)) for item in dead])
+            await advance(session, self._group, _moves(items, oldest_unread))
+        self._tell(items, dead)
+
+    def _tell(self, items: Sequence[Item], dead: Sequence[Item]) -> None:
+        now = time.time()
+        oldest = {item.record.topic: item.record.appended_at for item in reversed(items)}
+        for topic, count in Counter(item.record.topic for item in items).items():
+            self._metrics.records.labels(topic).inc(count)
+            self._metrics.lateness.labels(topic).observe(max(0.0, now - oldest[topic].timestamp()))
+        for item in dead:
+            assert item.refusal is not None
+            self._metrics.dead_letters.labels(item.record.topic, item.refusal.reason).inc()
+            log.error("record set aside", action="dead_letter", reason=item.refusal.reason, topic=item.record.topic,
+                      partition=item.record.partition, offset=item.record.offset)  # fmt: skip
+
+
+def _moves(items: Sequence[Item], oldest_unread: OldestUnread) -> list[Move]:
+    first: dict[Partition, Item] = {}
+    last: dict[Partition, Item] = {}
+    for item in items:
+        first.setdefault(item.partition, item)
+        last[item.partition] = item
+    return [
+        Move(
+            partition,
+            first[partition].expected,
+            item.record.offset + 1,
+            item.record.appended_at,
+            oldest_unread(partition, item.record.offset + 1, item.record.appended_at),
+        )
+        for partition, item in last.items()
+    ]

@@ -1,0 +1,341 @@
+"""The consumer loop: batches in, one transaction a batch, the stored offset moved last in it.
+
+The flow of a batch: `_fetch` → `_start` → BatchProcessor (decode, handle, dead letters, offsets) → commit. While one batch
+is processed the next is fetched and held; then everything is paused and `getmany` is still called, never under a
+timeout of asyncio's and never too rarely, because an idle member of a group may never come back into it.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError
+from aiokafka.structs import ConsumerRecord
+
+from shared.database.engine import Sessions
+from shared.database.offsets import Move, Partition, StaleOwner, start_partitions, touch
+from shared.database.sqlstates import typed_database_errors
+from shared.errors import ConfigurationError, Unavailable
+from shared.kafka.batch import BatchProcessor, Handler, Item
+from shared.kafka.connection import client_arguments
+from shared.kafka.dead_letters import SourceRecord
+from shared.kafka.metrics import ConsumerMetrics
+from shared.loops import Beat, backoff, stopped_within
+from shared.settings import KafkaSettings
+
+BATCH = 5000
+POLL_MILLISECONDS = 200
+HEARTBEAT_SECONDS = 1.0
+STALE_BATCHES_IN_A_ROW = 3
+
+log = structlog.get_logger()
+
+
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Counts assignments. What aiokafka would swallow as an exception of a listener is done by the loop instead."""
+
+    def __init__(self, client: AIOKafkaConsumer) -> None:
+        self._client = client
+        self.count = 0
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        pass  # the stored offset fences what is still in flight
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self.count += 1
+        for partition in assigned:  # nothing is fetched before the loop has set the stored offsets
+            self._client.pause(partition)
+            self._client.seek(partition, 0)
+
+
+class Consumer:
+    """One consumer group's member: reads `live` topics, and `backfill` topics while the live ones have little to say."""
+
+    name = "consumer"
+
+    def __init__(
+        self,
+        *,
+        kafka: KafkaSettings,
+        group: str,
+        live: Sequence[str],
+        backfill: Sequence[str] = (),
+        handler: Handler,
+        sessions: Sessions,
+        metrics: ConsumerMetrics,
+    ) -> None:
+        self._kafka = kafka
+        self._group = group
+        self._live = frozenset(live)
+        self._topics = [*live, *backfill]
+        self._sessions = sessions
+        self._metrics = metrics
+        self._handler = handler
+        self._positions: dict[Partition, int] = {}
+        self._read_until: dict[Partition, datetime] = {}
+        self._in_flight: asyncio.Task[None] | None = None
+        self._in_flight_items: Sequence[Item] = ()
+        self._held: Sequence[Item] = ()
+        self._stale_in_a_row = 0
+        self._owned_assignment = 0
+        self._next_heartbeat = 0.0
+        self._informing: asyncio.Task[None] | None = None
+
+    async def run(self, stop: asyncio.Event, beat: Beat) -> None:
+        """Consume until `stop` is set, then finish the batch in flight.
+
+        Waits for Kafka and PostgreSQL. Raises ConfigurationError when the stored offsets do not fit this cluster or its
+        logs, StaleOwner after three lost batches in a row, and whatever is unforeseen.
+        """
+        while not stop.is_set():
+            client = await self._connect(stop, beat)
+            if client is None:
+                return
+            self._client = client
+            self._processor = BatchProcessor(self._group, self._handler, self._sessions, self._metrics)
+            try:
+                self._cluster = await self._cluster_id()
+                self._assignments = _Assignments(client)
+                client.subscribe(self._topics, listener=self._assignments)
+                while not stop.is_set():
+                    beat()
+                    await self._turn()
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                log.warning("kafka is away", action="consumer_reconnecting", error=type(error).__name__)
+            finally:
+                await self._drain()
+
+    async def _turn(self) -> None:
+        """Collect a finished batch, take up new partitions, fetch, start the next batch, tell how far we are."""
+        await self._collect()
+        if self._assignments.count != self._owned_assignment:
+            await self._take_over_partitions()
+        elif not self._held:
+            self._held = await self._fetch()
+        elif self._in_flight is not None:
+            await self._hold()
+        if self._held and self._in_flight is None:
+            self._start()
+        if time.monotonic() >= self._next_heartbeat:
+            self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
+            await self._heartbeat()
+
+    async def _fetch(self) -> Sequence[Item]:
+        """The next records, live ones first; backfill only when these do not fill the batch."""
+        live = [p for p in self._client.assignment() if p.topic in self._live]
+        rest = [p for p in self._client.assignment() if p.topic not in self._live]
+        records: list[ConsumerRecord] = []
+        try:
+            if live:
+                records += _flat(await self._client.getmany(*live, timeout_ms=0, max_records=BATCH))
+            if rest and len(records) < BATCH:
+                records += _flat(await self._client.getmany(*rest, timeout_ms=0, max_records=BATCH - len(records)))
+            if not records:
+                records += _flat(await self._client.getmany(timeout_ms=POLL_MILLISECONDS, max_records=BATCH))
+        except OffsetOutOfRangeError as error:
+            raise self._outside_the_log(error) from error
+        return self._accept(records)
+
+    def _accept(self, records: Sequence[ConsumerRecord]) -> Sequence[Item]:
+        """Records as items; what lies before our position (fetched before a seek took effect) is passed over."""
+        items = []
+        for record in records:
+            partition = Partition(record.topic, record.partition)
+            position = self._positions.get(partition)
+            if position is None or record.offset < position:
+                continue
+            self._positions[partition] = record.offset + 1
+            items.append(Item(_source(record), expected=position))
+        return items
+
+    def _start(self) -> None:
+        self._in_flight_items, self._held = self._held, ()
+        self._in_flight = asyncio.create_task(self._processor.process(self._in_flight_items, self._oldest_unread))
+
+    def _oldest_unread(self, partition: Partition, next_offset: int, read_until: datetime | None) -> datetime | None:
+        """The append time of the first unread record of a partition; where that one is not fetched yet, the append time
+        of the last one read, which is never later; None at the log's end."""
+        end = self._end(partition)
+        if end is not None and end <= next_offset:
+            return None
+        return next((i.record.appended_at for i in self._held if i.expected == next_offset and i.partition == partition), read_until)
+
+    def _end(self, partition: Partition) -> int | None:
+        """The offset after the log's last record, as the broker told it last; None while it has not."""
+        key = TopicPartition(*partition)
+        return self._client.highwater(key) if key in self._client.assignment() else None
+
+    async def _collect(self) -> None:
+        """Take the result of a batch that is done."""
+        if self._in_flight is None or not self._in_flight.done():
+            return
+        task, items = self._in_flight, self._in_flight_items
+        self._in_flight, self._in_flight_items = None, ()
+        try:
+            task.result()
+        except StaleOwner as stale:
+            self._metrics.stale.inc()
+            self._stale_in_a_row += 1
+            log.warning("batch undone", action="stale_owner", detail=str(stale), in_a_row=self._stale_in_a_row)
+            if self._stale_in_a_row >= STALE_BATCHES_IN_A_ROW:
+                raise
+            self._owned_assignment = -1  # read the stored offsets again
+        except Unavailable as unavailable:
+            log.info("batch given up, it will be read again", action="batch_given_up", dependency=unavailable.dependency)
+        else:
+            self._stale_in_a_row = 0
+            for item in items:
+                self._read_until[item.partition] = item.record.appended_at
+
+    async def _hold(self) -> None:
+        """A batch is ready and another in flight: pause, so that Kafka's own buffers are the back-pressure."""
+        self._client.pause(*self._client.assignment())
+        await self._wait_for_batch()
+        if self._in_flight is not None and self._in_flight.done():
+            self._client.resume(*self._client.assignment())
+
+    async def _wait_for_batch(self) -> None:
+        assert self._in_flight is not None
+        await asyncio.wait({self._in_flight}, timeout=HEARTBEAT_SECONDS)
+        await self._client.getmany(timeout_ms=0)  # paused: tells the group that we are here, returns nothing
+
+    async def _take_over_partitions(self) -> None:
+        """After a rebalance or a lost batch: read the stored offsets, seek to them, and go on from there."""
+        self._held = ()
+        if self._in_flight is not None:
+            self._client.pause(*self._client.assignment())
+            await self._wait_for_batch()
+            return
+        count, assigned = self._assignments.count, self._client.assignment()
+        try:
+            stored = await self._stored_offsets(assigned)
+        except Unavailable as unavailable:
+            log.warning("waiting for stored offsets", action="consumer_waits", dependency=unavailable.dependency)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await self._client.getmany(timeout_ms=0)
+            return
+        if count != self._assignments.count:
+            return
+        self._positions = stored
+        self._read_until = {}
+        for partition, offset in stored.items():
+            self._client.seek(TopicPartition(*partition), offset)
+        self._client.resume(*assigned)
+        self._owned_assignment = count
+        log.info("partitions taken over", action="partitions_assigned", group=self._group, partitions=len(stored))
+
+    async def _stored_offsets(self, assigned: set[TopicPartition]) -> dict[Partition, int]:
+        if not assigned:
+            return {}
+        try:
+            beginnings = await self._client.beginning_offsets(list(assigned))
+        except KafkaError as error:
+            raise Unavailable("kafka", type(error).__name__) from error
+        starts = {Partition(p.topic, p.partition): offset for p, offset in beginnings.items()}
+        with typed_database_errors():
+            async with self._sessions.begin() as session:
+                return await start_partitions(session, self._group, self._cluster, starts)
+
+    async def _heartbeat(self) -> None:
+        """Tell how far each partition is read, also when nothing comes, and let Kafka's own lag tools know it too."""
+        moves, commits = [], {}
+        unread = {item.partition: item for item in (*reversed(self._held), *reversed(self._in_flight_items))}
+        for partition, position in self._positions.items():
+            end = self._end(partition)
+            if end is None:
+                continue
+            key, first = TopicPartition(*partition), unread.get(partition)
+            done = position if first is None else first.expected
+            oldest = self._read_until.get(partition) if first is None else first.record.appended_at
+            polled_at = self._client.last_poll_timestamp(key)
+            at_end = _instant(polled_at) if end <= done and polled_at else None
+            self._metrics.lag.labels(*partition).set(max(0, end - done))
+            moves.append(Move(partition, done, done, at_end, None if end <= done else oldest))
+            commits[key] = done
+        if not moves:
+            return
+        try:
+            with typed_database_errors():
+                async with self._sessions.begin() as session:
+                    await touch(session, self._group, moves)
+        except Unavailable as unavailable:
+            log.warning("position not told", action="consumer_waits", dependency=unavailable.dependency)
+        if self._informing is None or self._informing.done():
+            self._informing = asyncio.create_task(self._inform(commits))
+
+    async def _inform(self, offsets: dict[TopicPartition, int]) -> None:
+        try:
+            await self._client.commit(offsets)
+        except KafkaError as error:
+            log.info("kafka was not told the position", action="commit_for_information_failed", error=type(error).__name__)
+
+    async def _connect(self, stop: asyncio.Event, beat: Beat) -> AIOKafkaConsumer | None:
+        for pause in backoff():
+            beat()
+            client = AIOKafkaConsumer(
+                **client_arguments(self._kafka, f"hearback-{self._group}"),
+                group_id=self._group,
+                auto_offset_reset="none",
+                enable_auto_commit=False,
+                session_timeout_ms=int(self._kafka.session_timeout_seconds * 1000),
+                heartbeat_interval_ms=int(self._kafka.session_timeout_seconds * 1000 / 5),
+                max_poll_interval_ms=int(self._kafka.max_poll_interval_seconds * 1000),
+            )
+            try:
+                await client.start()
+                return client
+            except KafkaConnectionError:
+                log.warning("kafka is not reached yet", action="consumer_connecting")
+                await client.stop()
+            if await stopped_within(stop, pause):
+                break
+        return None
+
+    async def _cluster_id(self) -> str:
+        admin = AIOKafkaAdminClient(**client_arguments(self._kafka, f"hearback-{self._group}"))
+        try:
+            await admin.start()
+            described = await admin.describe_cluster()
+            return str(described["cluster_id"])
+        finally:
+            await admin.close()
+
+    async def _drain(self) -> None:
+        """Finish the batch in flight, give up what is held (nobody has acted on it), leave the group."""
+        self._held, self._positions, self._owned_assignment = (), {}, 0
+        try:
+            if self._in_flight is not None:
+                self._processor.stop_waiting()
+                await asyncio.wait({self._in_flight})
+                await self._collect()
+        finally:
+            if self._informing is not None:
+                self._informing.cancel()
+            await self._client.stop()
+
+    def _outside_the_log(self, error: OffsetOutOfRangeError) -> ConfigurationError:
+        partitions = ", ".join(f"{p.topic}/{p.partition} at {offset}" for p, offset in error.args[0].items())
+        return ConfigurationError(
+            f"the stored offset of {self._group} lies outside the log: {partitions}. Records were lost to retention or the topic was "
+            f"made anew. Decide where to go on: hearback topics seek {self._group} TOPIC --to beginning (or end)"
+        )
+
+
+def _flat(fetched: dict[TopicPartition, list[ConsumerRecord]]) -> list[ConsumerRecord]:
+    return [record for records in fetched.values() for record in records]
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _source(record: ConsumerRecord) -> SourceRecord:
+    return SourceRecord(
+        record.topic, record.partition, record.offset, _instant(record.timestamp), record.key or b"", record.value or b"", record.headers
+    )

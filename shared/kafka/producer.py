@@ -1,0 +1,230 @@
+"""The one producer of a process: a micro-batch per partition, each record's acknowledgement awaited by whoever sent it.
+
+While a batch of a partition is on its way, what arrives for that partition becomes its next batch: no lingering when
+there is little to do, large batches when there is much. Idempotence is off: every reader deduplicates by id, and an
+idempotent producer can wedge a partition when a request outlives its timeout.
+"""
+
+import asyncio
+import zlib
+from collections import deque
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+
+from shared.errors import Unavailable
+from shared.kafka.connection import client_arguments
+from shared.loops import backoff
+from shared.settings import KafkaSettings
+
+BATCH_BYTES = 900_000  # below the brokers' default limit of 1 MiB for a request's batch
+WAIT_SECONDS = 5.0
+PARTITIONS_KNOWN_SECONDS = 10.0
+
+Headers = tuple[tuple[str, bytes], ...]
+log = structlog.get_logger()
+
+
+class Record(NamedTuple):
+    """What will stand on Kafka."""
+
+    key: bytes
+    value: bytes
+    headers: Headers = ()
+
+
+class Ticket:
+    """Records of one caller for one partition. `acknowledged` of them, from the first on, are in the log."""
+
+    __slots__ = ("acknowledged", "done", "handed_over", "records", "size")
+
+    def __init__(self, records: Sequence[Record], done: asyncio.Future[None]) -> None:
+        self.records = records
+        self.done = done
+        self.handed_over = 0
+        self.acknowledged = 0
+        self.size = sum(len(record.value) + len(record.key) for record in records)
+
+    def fail(self, error: Exception) -> None:
+        """Refuse the caller, unless it has its answer already."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def acknowledge(self, count: int) -> None:
+        """The next `count` records are in the log."""
+        self.acknowledged += count
+        if self.acknowledged == len(self.records) and not self.done.done():
+            self.done.set_result(None)
+
+
+class Producer:
+    """Sends with `acks=all`. Usable as soon as `start` has been called; raises Unavailable while Kafka is not reached.
+
+    `topics` are those it will send to; their partitions are learnt before the first record. `queue_bytes` bounds what
+    waits in memory when Kafka is slow; over it callers are refused at once.
+    """
+
+    running: ClassVar["Producer | None"] = None
+
+    def __init__(self, kafka: KafkaSettings, client_id: str, topics: Sequence[str], queue_bytes: int = 64 * 1024 * 1024) -> None:
+        self._kafka = kafka
+        self._client_id = client_id
+        self._topics = topics
+        self._queue_bytes = queue_bytes
+        self._queued = 0
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+        self._partitions: dict[str, tuple[int, float]] = {}
+        self._client: AIOKafkaProducer | None = None
+        self._connecting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to connect; returns at once, so that a service can start while Kafka is away."""
+        if Producer.running is not None:
+            raise RuntimeError("a process has one producer; pass the running one on")
+        Producer.running = self
+        self._connecting = asyncio.create_task(self._connect())
+
+    async def stop(self) -> None:
+        """Send what was handed over, drop the rest (its callers were or will be refused), and disconnect."""
+        Producer.running = None
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait({self._connecting})
+        await asyncio.gather(*(lane.stop() for lane in self._lanes.values()))
+        if self._client is not None:
+            await self._client.stop()
+
+    def partition_for(self, topic: str, key: bytes) -> int:
+        """The partition of a key: CRC-32 modulo the number of partitions, as librdkafka's `consistent` partitioner.
+
+        Raises Unavailable while the topic's partitions are not known.
+        """
+        now = asyncio.get_running_loop().time()
+        count, known_until = self._partitions.get(topic, (0, 0.0))
+        if known_until <= now:
+            known = None if self._client is None else self._client.client.cluster.partitions_for_topic(topic)
+            if not known:
+                raise Unavailable("kafka", f"the partitions of {topic} are not known yet")
+            count = len(known)
+            self._partitions[topic] = (count, now + PARTITIONS_KNOWN_SECONDS)
+        return zlib.crc32(key) % count
+
+    def submit(self, topic: str, partition: int, records: Sequence[Record]) -> Ticket:
+        """Queue records for one partition. Await the ticket's `done`: it resolves when all are acknowledged, and raises
+        Unavailable after five seconds, when what was not yet handed to the client library is dropped.
+
+        Raises Unavailable when the queue is full or Kafka was never reached.
+        """
+        if self._client is None:
+            raise Unavailable("kafka", "not connected yet")
+        loop = asyncio.get_running_loop()
+        ticket = Ticket(records, loop.create_future())
+        if self._queued + ticket.size > self._queue_bytes:
+            raise Unavailable("kafka", "too much is waiting to be sent")
+        self._queued += ticket.size
+        deadline = loop.call_later(WAIT_SECONDS, ticket.fail, Unavailable("kafka", f"no acknowledgement within {WAIT_SECONDS:.0f} s"))
+        ticket.done.add_done_callback(lambda _: self._release(ticket, deadline))
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            lane = self._lanes[(topic, partition)] = _Lane(self._client, topic, partition)
+        lane.add(ticket)
+        return ticket
+
+    async def publish(self, topic: str, key: bytes, value: bytes, headers: Headers = ()) -> None:
+        """Send one record and await its acknowledgement, at most five seconds. Raises Unavailable."""
+        await self.submit(topic, self.partition_for(topic, key), (Record(key, value, headers),)).done
+
+    def _release(self, ticket: Ticket, deadline: asyncio.TimerHandle) -> None:
+        deadline.cancel()
+        self._queued -= ticket.size
+
+    async def _connect(self) -> None:
+        for pause in backoff(longest=2.0):
+            client = AIOKafkaProducer(
+                **client_arguments(self._kafka, self._client_id),
+                acks="all",
+                enable_idempotence=False,
+                max_batch_size=BATCH_BYTES,
+                max_request_size=4 * BATCH_BYTES,
+                metadata_max_age_ms=30_000,
+            )
+            try:
+                await client.start()
+                for topic in self._topics:
+                    await client.partitions_for(topic)
+            except KafkaError as error:
+                log.warning("kafka is not reached yet", action="producer_connecting", error=type(error).__name__)
+                await client.stop()
+                await asyncio.sleep(pause)
+            else:
+                self._client = client
+                return
+
+
+class _Lane:
+    """One partition's queue, with at most one batch on its way."""
+
+    def __init__(self, client: AIOKafkaProducer, topic: str, partition: int) -> None:
+        self._client = client
+        self._topic = topic
+        self._partition = partition
+        self._waiting: deque[Ticket] = deque()
+        self._sending: asyncio.Task[None] | None = None
+
+    def add(self, ticket: Ticket) -> None:
+        self._waiting.append(ticket)
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send_all())
+
+    async def stop(self) -> None:
+        while self._waiting:
+            self._waiting.popleft().fail(Unavailable("kafka", "the service is stopping"))
+        if self._sending is not None:
+            await asyncio.wait({self._sending})
+
+    async def _send_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._send_one_batch()
+        finally:
+            self._sending = None
+
+    async def _send_one_batch(self) -> None:
+        batch = self._client.create_batch()
+        aboard: list[tuple[Ticket, int]] = []
+        while self._waiting:
+            ticket = self._waiting[0]
+            if ticket.done.done():  # its caller has given up
+                self._waiting.popleft()
+                continue
+            before = ticket.handed_over
+            for record in ticket.records[before:]:
+                if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
+                    break
+                ticket.handed_over += 1
+            aboard.append((ticket, ticket.handed_over - before))
+            if ticket.handed_over < len(ticket.records):
+                break
+            self._waiting.popleft()
+        if not batch.record_count():
+            return
+        try:
+            await (await self._client.send_batch(batch, self._topic, partition=self._partition))
+        except KafkaError as error:
+            self._fail(aboard, error)
+        else:
+            for ticket, count in aboard:
+                ticket.acknowledge(count)
+
+    def _fail(self, aboard: Sequence[tuple[Ticket, int]], error: KafkaError) -> None:
+        log.warning("a batch was not acknowledged", action="produce_failed", topic=self._topic, error=type(error).__name__)
+        for ticket, _ in aboard:
+            ticket.fail(Unavailable("kafka", type(error).__name__) if _may_pass(error) else error)
+
+
+def _may_pass(error: KafkaError) -> bool:
+    """Whether the same batch may be taken later; a record that is too large or not allowed never is."""
+    return not isinstance(error, MessageSizeTooLargeError | TopicAuthorizationFailedError)

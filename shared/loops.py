@@ -1,0 +1,36 @@
+"""Long-running loops: what a service runs beside its HTTP server, how they are watched, and how they wait."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+Beat = Callable[[], None]
+
+
+class Loop(Protocol):
+    """Work that goes on until `stop` is set, then finishes what it has begun and returns.
+
+    It calls `beat` at least every few seconds; one that no longer does makes `/health/live` fail. Whatever it raises
+    ends the process.
+    """
+
+    name: str
+
+    async def run(self, stop: asyncio.Event, beat: Beat) -> None: ...
+
+
+async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Sleep for `seconds`, or less when `stop` is set meanwhile; says whether it is."""
+    waiter = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({waiter}, timeout=seconds)
+    waiter.cancel()
+    return stop.is_set()
+
+
+def backoff(first: float = 0.1, factor: float = 2.0, longest: float = 5.0) -> Iterator[float]:
+    """Seconds to wait before each next try: growing, bounded, with jitter so that replicas do not come back in step."""
+    pause = first
+    while True:
+        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+        pause = min(pause * factor, longest)

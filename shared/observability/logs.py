@@ -1,0 +1,59 @@
+"""structlog for the whole process. Every line has an `action`; none holds a secret or personal data."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from shared.observability.tracing import current_traceparent
+
+
+def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    traceparent = current_traceparent.get()
+    if traceparent is not None:
+        line["trace_id"] = traceparent.split("-")[1]
+    return line
+
+
+def configure_logs(service: str, form: Literal["json", "console"], level: str) -> None:
+    """Set up structlog, and send what libraries log (from warnings on) the same way."""
+    shared_steps: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace,
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[*shared_steps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared_steps, _name_foreign_action],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _service(service), renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
+
+
+def _name_foreign_action(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    line.setdefault("action", "library")
+    return line
+
+
+def _service(service: str) -> structlog.typing.Processor:
+    def add(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+        line["service"] = service
+        return line
+
+    return add

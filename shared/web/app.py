@@ -1,0 +1,99 @@
+"""The app factory: what every service's HTTP side has in common, so that a service adds nothing but its routers."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+
+from shared.web.access import Access, Principal, authenticated, bearer_scheme
+from shared.web.health import Health
+from shared.web.problems import MEDIA_TYPE, Problem, add_problem_handlers
+from shared.web.requests import RequestLayer, RequestMetrics
+
+
+class Whoami(BaseModel):
+    """What a key is and may do."""
+
+    tenant: str
+    key: str
+    scopes: list[str]
+
+
+class ProblemBody(BaseModel):
+    """An error as RFC 9457 has it; `errors` says field by field what is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, Any]] = []
+
+
+_PROBLEM_STATUSES = {
+    400: "The body cannot be read",
+    401: "No valid key",
+    403: "The key may not do this",
+    413: "The body is too large",
+    422: "The request is not as described",
+    503: "A dependency is away; send the same request again after `Retry-After` seconds",
+}
+
+
+def create_app(
+    *,
+    title: str,
+    description: str,
+    access: Access,
+    health: Health,
+    registry: CollectorRegistry,
+    requests: RequestMetrics,
+    routers: Sequence[APIRouter],
+    max_body_bytes: int = 1024 * 1024,
+) -> FastAPI:
+    """The service's FastAPI app with health, metrics, `GET /v1/whoami`, problem+json, limits, and its own `routers`."""
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"model": ProblemBody, "description": text, "content": {MEDIA_TYPE: {}}} for status, text in _PROBLEM_STATUSES.items()
+    }
+    app = FastAPI(title=title, description=description, version="1", docs_url=None, redoc_url=None, responses=responses)
+    app.state.access = access
+    add_problem_handlers(app)
+    for router in (_common_routes(), *routers):
+        app.include_router(router, dependencies=[Depends(bearer_scheme)])
+    app.include_router(_operation_routes(health, registry))
+    app.add_middleware(RequestLayer, metrics=requests, max_body_bytes=max_body_bytes)
+    return app
+
+
+def _common_routes() -> APIRouter:
+    router = APIRouter(tags=["access"])
+
+    @router.get("/v1/whoami", summary="What this key is and may do")
+    async def whoami(caller: Annotated[Principal, Depends(authenticated)]) -> Whoami:
+        return Whoami(tenant=caller.tenant, key=caller.key_id, scopes=sorted(caller.scopes))
+
+    return router
+
+
+def _operation_routes(health: Health, registry: CollectorRegistry) -> APIRouter:
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/health/live", summary="Whether the loops of this process turn")
+    async def live() -> dict[str, str]:
+        if silent := health.silent_loops():
+            raise Problem(503, "not_live", f"no longer turning: {', '.join(silent)}")
+        return {"status": "live"}
+
+    @router.get("/health/ready", summary="Whether this process can answer requests")
+    async def ready() -> dict[str, str]:
+        if missing := await health.missing():
+            raise Problem(503, "not_ready", "; ".join(missing), headers={"Retry-After": "1"})
+        return {"status": "ready"}
+
+    @router.get("/metrics", summary="Process and pipeline metrics for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return router
