@@ -69,4 +69,5 @@ published_series = sa.Table(
     sa.Column("sample", pg.JSONB, comment="the data of metric.sampled.v1"),
     sa.Column("claimed_at", INSTANT, index=True),
     sa.Column("published_at", INSTANT, comment="null while its acknowledgement by Kafka is not known"),
+    sa.Index("ix_published_series_unmarked", "claimed_at", postgresql_where=sa.text("published_at IS NULL")),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.scoring.domain.observations import Deltas
 from services.scoring.domain.slices import Slice
 from services.scoring.domain.windows import Minutes, cover
+
+Label = TypeVar("Label", bound=str)
 
 _FIND_SLICES = text("""
     SELECT s.tenant, s.measure, s.dimension, s.value, s.id
@@ -102,8 +105,8 @@ async def add(session: AsyncSession, ids: SliceIds, deltas: Deltas, writer: int)
 
 
 async def histograms(
-    session: AsyncSession, lines: Iterable[Slice], intervals: Mapping[str, Minutes]
-) -> dict[tuple[Slice, str], dict[int, int]]:
+    session: AsyncSession, lines: Iterable[Slice], intervals: Mapping[Label, Minutes]
+) -> dict[tuple[Slice, Label], dict[int, int]]:
     """The histogram of each slice over each labelled interval; what holds nothing is left out."""
     spans = [(label, *span) for label, minutes in intervals.items() for span in cover(minutes)]
     arrays = {
@@ -114,7 +117,7 @@ async def histograms(
         "ends": [end for *_, end in spans],
     }
     rows = await session.execute(_HISTOGRAMS, arrays)
-    counted: dict[tuple[Slice, str], dict[int, int]] = {}
+    counted: dict[tuple[Slice, Label], dict[int, int]] = {}
     for tenant, measure, dimension, value, label, component, amount in rows:
         counted.setdefault((Slice(tenant, measure, dimension, value), label), {})[component] = amount
     return counted

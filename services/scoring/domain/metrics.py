@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from services.scoring.domain.instruments import UNIT, csat_parts
 from services.scoring.domain.statistics import Interval, adjusted_wald_difference, mean_of_histogram, poisson_rate, wilson
+
+MetricName = Literal["nps", "csat", "ces_effort", "ces_ease", "complaint_rate"]
 
 Histogram = Mapping[int, int]
 """How often each component was observed; components that sum to nothing are left out."""
@@ -27,7 +30,7 @@ class Number:
 class Metric:
     """A metric's name, the measures it reads, and `compute`, which takes their histograms in that order."""
 
-    name: str
+    name: MetricName
     measures: tuple[str, ...]
     compute: Callable[..., Number]
 
@@ -73,7 +76,7 @@ def complaint_rate(complaints: Histogram, interactions: Histogram) -> Number:
     return _number(value, completed, poisson_rate(raised, completed / 1000), components)
 
 
-METRICS = {
+METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("nps", ("nps",), nps),

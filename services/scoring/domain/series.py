@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from services.scoring.domain.metrics import METRICS, METRICS_OF_MEASURE, Number
 from services.scoring.domain.slices import TOTAL, Slice
+from services.scoring.domain.windows import WindowName
 from shared.contracts.series import series_name
 
-PUBLISHED_WINDOWS = ("15m", "1h", "24h")
+PUBLISHED_WINDOWS: tuple[WindowName, ...] = ("15m", "1h", "24h")
 SHORTEST_GAP = timedelta(seconds=1)
 HEARTBEAT = timedelta(seconds=60)
 
@@ -21,7 +22,7 @@ class Series(NamedTuple):
     metric: str
     dimension: str
     value: str
-    window: str
+    window: WindowName
 
     @property
     def slice(self) -> dict[str, str]:
