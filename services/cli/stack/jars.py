@@ -73,18 +73,16 @@ def _download(missing: Sequence[Jar], cache: Path, repository: str | None, say: 
     incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=cache))
     maven = MavenContext(repo_cache=incoming, remote_repos={"central": repository} if repository else None, timeout=TIMEOUT_SECONDS)
     done = 0
+    pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            waiting = {pool.submit(_download_one, jar, maven, cache): jar for jar in missing}
-            try:
-                for count, future in enumerate(as_completed(waiting), start=1):
-                    future.result()
-                    done += waiting[future].size
-                    if count % SAY_EVERY == 0 or count == len(missing):
-                        say(f"Kafka: {count} of {len(missing)} jars, {done / 1e6:.0f} of {total / 1e6:.0f} MB")
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        waiting = {pool.submit(_download_one, jar, maven, cache): jar for jar in missing}
+        for count, future in enumerate(as_completed(waiting), start=1):
+            future.result()
+            done += waiting[future].size
+            if count % SAY_EVERY == 0 or count == len(missing):
+                say(f"Kafka: {count} of {len(missing)} jars, {done / 1e6:.0f} of {total / 1e6:.0f} MB")
     finally:
+        pool.shutdown(wait=True, cancel_futures=True)
         shutil.rmtree(incoming, ignore_errors=True)
 
 

@@ -35,6 +35,7 @@ class Kafka:
 
     name = "kafka"
     start_seconds = 60.0
+    refusal_code = None
 
     def __init__(self, data: Path, log: Path, port: int, controller_port: int, sources: KafkaSources, say: Callable[[str], None]) -> None:
         self.bootstrap = f"{HOST}:{port}"
@@ -56,12 +57,16 @@ class Kafka:
         paths = jars.fetch(lock, self._sources.cache / "kafka", self._sources.repository, self._say)
         self._class_path = ":".join(str(path) for path in paths)
 
+    def require_ports(self) -> None:
+        """Raises ConfigurationError when one of its ports is taken."""
+        require_free(self._port, "Kafka", "HEARBACK_LOCAL_KAFKA_PORT")
+        require_free(self._controller_port, "Kafka's controller", "HEARBACK_LOCAL_KAFKA_CONTROLLER_PORT")
+
     def prepare(self) -> None:
         """Write the configuration and format the storage of a new folder. Raises ConfigurationError."""
         if not self._class_path:
             self.download()
-        require_free(self._port, "Kafka", "HEARBACK_LOCAL_KAFKA_PORT")
-        require_free(self._controller_port, "Kafka's controller", "HEARBACK_LOCAL_KAFKA_CONTROLLER_PORT")
+        self.require_ports()
         self._data.mkdir(parents=True, exist_ok=True)
         self._properties.write_text((CONFIG / "kafka.properties").read_text() + self._placement())
         if not (self._log_dir / "meta.properties").exists():

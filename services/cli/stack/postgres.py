@@ -45,6 +45,7 @@ class Postgres:
 
     name = "postgres"
     start_seconds = 60.0
+    refusal_code = None
 
     def __init__(self, folder: Path, log: Path, port: int, tuning: PostgresTuning | None = None) -> None:
         self._folder, self._log, self._port = folder, log, port
@@ -59,9 +60,13 @@ class Postgres:
         """The URL that connects to one of its databases, with the password."""
         return f"postgresql://{USER}:{self._password.read_text()}@{HOST}:{self._port}/{database}"
 
+    def require_port(self) -> None:
+        """Raises ConfigurationError when its port is taken."""
+        require_free(self._port, "PostgreSQL", "HEARBACK_LOCAL_POSTGRES_PORT")
+
     def prepare(self) -> None:
         """Create the cluster in a new folder, and clear what a killed server left. Raises ConfigurationError."""
-        require_free(self._port, "PostgreSQL", "HEARBACK_LOCAL_POSTGRES_PORT")
+        self.require_port()
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._data.exists():
             self._create_cluster()
