@@ -51,9 +51,8 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
     health.add_check(access.missing)
     async with AsyncExitStack() as stack:
         producer = Producer(kafka, "hearback-ingest", [FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS], settings.queue_bytes)
-        await producer.start()
-        stack.push_async_callback(producer.stop)
-        loops: list[Loop] = [access.copy]
+        stack.push_async_callback(producer.close)
+        loops: list[Loop] = [producer, access.copy]
         routers: list[APIRouter] = []
         if "access" in roles:
             engine = create_engine(settings.database, "hearback ingest")

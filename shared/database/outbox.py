@@ -26,7 +26,7 @@ CHANNEL = "hearback_outbox"
 BATCH = 1000
 POLL_SECONDS = 1.0
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = Sequence[tuple[str, bytes]]
 log = structlog.get_logger()
 
 
@@ -125,7 +125,7 @@ class Relay:
         """Send the rows of one partition in order; returns those before the first failure."""
         results = await asyncio.gather(
             *(
-                self._sink.publish(r["topic"], r["key"], r["value"], tuple(zip(r["header_names"], r["header_values"], strict=True)))
+                self._sink.publish(r["topic"], r["key"], r["value"], list(zip(r["header_names"], r["header_values"], strict=True)))
                 for r in rows
             ),
             return_exceptions=True,

@@ -1,7 +1,7 @@
 """A compacted topic held in memory: read from its beginning, without a group, by every replica for itself."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -47,18 +47,22 @@ class TopicCopy:
         while not stop.is_set():
             beat()
             consumer = AIOKafkaConsumer(
-                **client_arguments(self._kafka, "hearback-copy"), group_id=None, auto_offset_reset="earliest", enable_auto_commit=False
+                self._topic,
+                **client_arguments(self._kafka, "hearback-copy"),
+                group_id=None,
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
             )
             try:
                 await consumer.start()
-                partitions = await self._partitions(consumer)
-                consumer.assign(partitions)
-                start = await consumer.end_offsets(partitions)
+                if not consumer.assignment():
+                    raise Unavailable("kafka", f"topic {self._topic} does not exist yet: run `hearback topics`")
+                start = await consumer.end_offsets(list(consumer.assignment()))
                 self._consumer = consumer
                 pauses = backoff()
                 await self._read(consumer, start, stop, beat)
             except (KafkaError, Unavailable) as error:
-                log.warning("copy waits for kafka", action="copy_waits", topic=self._topic, error=type(error).__name__)
+                log.warning("copy waits for kafka", action="copy_waits", topic=self._topic, detail=str(error))
                 await stopped_within(stop, next(pauses))
             finally:
                 self._consumer = None
@@ -102,15 +106,6 @@ class TopicCopy:
             await self._advanced.wait()
             if self._consumer is not consumer:
                 raise Unavailable("kafka", f"{self._topic} was disconnected")
-
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> Sequence[TopicPartition]:
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            await consumer.topics()
-            numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise Unavailable("kafka", f"topic {self._topic} does not exist yet: run `hearback topics`")
-        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
 
     async def _read(self, consumer: AIOKafkaConsumer, start: dict[TopicPartition, int], stop: asyncio.Event, beat: Beat) -> None:
         while not stop.is_set():

@@ -8,7 +8,7 @@ idempotent producer can wedge a partition when a request outlives its timeout.
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import structlog
@@ -17,14 +17,15 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthoriza
 
 from shared.errors import Unavailable
 from shared.kafka.connection import client_arguments
-from shared.loops import backoff
+from shared.loops import Beat, backoff, stopped_within
 from shared.settings import KafkaSettings
 
 BATCH_BYTES = 900_000  # below the brokers' default limit of 1 MiB for a request's batch
 WAIT_SECONDS = 5.0
 PARTITIONS_KNOWN_SECONDS = 10.0
+BEAT_SECONDS = 5.0
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = Sequence[tuple[str, bytes]]
 log = structlog.get_logger()
 
 
@@ -61,12 +62,13 @@ class Ticket:
 
 
 class Producer:
-    """Sends with `acks=all`. Usable as soon as `start` has been called; raises Unavailable while Kafka is not reached.
+    """Sends with `acks=all`. Its loop connects; until then, and while Kafka is away, sending raises Unavailable.
 
     `topics` are those it will send to; their partitions are learnt before the first record. `queue_bytes` bounds what
     waits in memory when Kafka is slow; over it callers are refused at once.
     """
 
+    name = "producer"
     running: ClassVar["Producer | None"] = None
 
     def __init__(self, kafka: KafkaSettings, client_id: str, topics: Sequence[str], queue_bytes: int = 64 * 1024 * 1024) -> None:
@@ -78,21 +80,25 @@ class Producer:
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._partitions: dict[str, tuple[int, float]] = {}
         self._client: AIOKafkaProducer | None = None
-        self._connecting: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to connect; returns at once, so that a service can start while Kafka is away."""
+        self._crashed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if Producer.running is not None:
             raise RuntimeError("a process has one producer; pass the running one on")
         Producer.running = self
-        self._connecting = asyncio.create_task(self._connect())
 
-    async def stop(self) -> None:
+    async def run(self, stop: asyncio.Event, beat: Beat) -> None:
+        """Connect, as long as it takes, and watch over the lanes until `stop` is set. Raises what is unforeseen in one."""
+        await self._connect(stop, beat)
+        stopped = asyncio.ensure_future(stop.wait())
+        while not stopped.done() and not self._crashed.done():
+            beat()
+            await asyncio.wait((stopped, self._crashed), timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self._crashed.done():
+            self._crashed.result()
+
+    async def close(self) -> None:
         """Send what was handed over, drop the rest (its callers were or will be refused), and disconnect."""
         Producer.running = None
-        if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.wait({self._connecting})
         await asyncio.gather(*(lane.stop() for lane in self._lanes.values()))
         if self._client is not None:
             await self._client.stop()
@@ -116,7 +122,7 @@ class Producer:
         """Queue records for one partition. Await the ticket's `done`: it resolves when all are acknowledged, and raises
         Unavailable after five seconds, when what was not yet handed to the client library is dropped.
 
-        Raises Unavailable when the queue is full or Kafka was never reached.
+        Raises Unavailable when the queue is full or Kafka was not reached yet.
         """
         if self._client is None:
             raise Unavailable("kafka", "not connected yet")
@@ -129,7 +135,7 @@ class Producer:
         ticket.done.add_done_callback(lambda _: self._release(ticket, deadline))
         lane = self._lanes.get((topic, partition))
         if lane is None:
-            lane = self._lanes[(topic, partition)] = _Lane(self._client, topic, partition)
+            lane = self._lanes[(topic, partition)] = _Lane(self._client, topic, partition, self._watch)
         lane.add(ticket)
         return ticket
 
@@ -141,8 +147,9 @@ class Producer:
         deadline.cancel()
         self._queued -= ticket.size
 
-    async def _connect(self) -> None:
+    async def _connect(self, stop: asyncio.Event, beat: Beat) -> None:
         for pause in backoff(longest=2.0):
+            beat()
             client = AIOKafkaProducer(
                 **client_arguments(self._kafka, self._client_id),
                 acks="all",
@@ -158,17 +165,24 @@ class Producer:
             except KafkaError as error:
                 log.warning("kafka is not reached yet", action="producer_connecting", error=type(error).__name__)
                 await client.stop()
-                await asyncio.sleep(pause)
+                if await stopped_within(stop, pause):
+                    return
             else:
                 self._client = client
                 return
+
+    def _watch(self, lane: asyncio.Task[None]) -> None:
+        error = None if lane.cancelled() else lane.exception()
+        if error is not None and not self._crashed.done():
+            self._crashed.set_exception(error)
 
 
 class _Lane:
     """One partition's queue, with at most one batch on its way."""
 
-    def __init__(self, client: AIOKafkaProducer, topic: str, partition: int) -> None:
+    def __init__(self, client: AIOKafkaProducer, topic: str, partition: int, watch: Callable[[asyncio.Task[None]], None]) -> None:
         self._client = client
+        self._watch = watch
         self._topic = topic
         self._partition = partition
         self._waiting: deque[Ticket] = deque()
@@ -178,6 +192,7 @@ class _Lane:
         self._waiting.append(ticket)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
+            self._sending.add_done_callback(self._watch)
 
     async def stop(self) -> None:
         while self._waiting:
@@ -202,7 +217,7 @@ class _Lane:
                 continue
             before = ticket.handed_over
             for record in ticket.records[before:]:
-                if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
+                if batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is None:
                     break
                 ticket.handed_over += 1
             aboard.append((ticket, ticket.handed_over - before))
