@@ -55,8 +55,8 @@ def serve(
 ) -> None:
     """Run one service in this process until SIGTERM."""
     join_running_stack()
-    roles = frozenset(role) if role else None
-    raise typer.Exit(importlib.import_module(f"services.{service}.main").main(roles))
+    main = importlib.import_module(f"services.{service}.main").main
+    raise typer.Exit(main(frozenset(role)) if role else main())
 
 
 @app.command()

@@ -11,3 +11,11 @@ def replace_file(path: Path, content: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(content)
     Path(name).replace(path)
+
+
+def read_file(path: Path) -> str | None:
+    """The content; None when there is no such file."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None

@@ -13,6 +13,7 @@ import httpx
 from services.cli.settings import SERVICES, LocalSettings
 from services.cli.stack import leftovers, logs
 from services.cli.stack.child import Child, Command
+from services.cli.stack.demo import ensure_demo_key
 from services.cli.stack.disk import require_space
 from services.cli.stack.keeper import Keeper
 from services.cli.stack.layout import State
@@ -22,7 +23,7 @@ from services.cli.stack.plan import Plan, database_name, make_plan
 from services.cli.stack.ports import HOST
 from services.cli.stack.screen import Screen
 from services.cli.stack.service import MISCONFIGURED, hearback
-from services.cli.stack.stack_file import Demo, KafkaEntry, Listening, PostgresEntry, StackFile
+from services.cli.stack.stack_file import KafkaEntry, Listening, PostgresEntry, StackFile
 from shared.errors import ConfigurationError, HearbackError
 
 NUMBERS_EVERY_SECONDS = 3.0
@@ -103,7 +104,8 @@ class Supervisor:
             parts = plan.service_parts(client)
             await asyncio.gather(*(self._start(group, part) for part in parts))
             self._file = self._describe()
-            self._file.demo = await self._demo()
+            if "ingest" in plan.services:
+                self._file.demo = await ensure_demo_key(self._file, plan.state.demo_key, client)
             self._file.ready_seconds = round(time.time() - self._began, 1)
             self._file.write(plan.state.stack_file)
             self._screen.say(f"ready after {self._file.ready_seconds} s; Ctrl-C stops everything, the data stays in {plan.state.folder}")
@@ -147,9 +149,6 @@ class Supervisor:
         if code != 0:
             raise ConfigurationError(f"`hearback {step}` {how_it_ended(code, log)}")
         self._screen.say(f"{step}: done")
-
-    async def _demo(self) -> Demo | None:
-        return None
 
     def _changed(self, keeper: Keeper) -> None:
         if keeper.pid is not None:
