@@ -84,6 +84,7 @@ def load(settings: type[S]) -> S:
     except ValidationError as refused:
         prefix = settings.model_config.get("env_prefix", "")
         problems = "; ".join(
-            f"{prefix}{'__'.join(str(part) for part in error['loc']).upper()}: {error['msg']}" for error in refused.errors(include_input=False)
+            f"{prefix}{'__'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+            for error in refused.errors(include_input=False)
         )
         raise ConfigurationError(f"cannot start, correct the environment: {problems}") from None

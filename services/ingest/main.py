@@ -20,6 +20,7 @@ from shared.clock import utc_now
 from shared.contracts.topics import ACCESS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from shared.database.engine import create_engine, create_sessions
 from shared.database.outbox import Relay
+from shared.database.watch import DatabaseWatch
 from shared.kafka.metrics import OutboxMetrics
 from shared.kafka.producer import Producer
 from shared.loops import Loop
@@ -59,6 +60,7 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
             stack.push_async_callback(engine.dispose)
             sessions = create_sessions(engine)
             routers += [tenant_routes(sessions, utc_now), key_routes(sessions, utc_now)]
+            loops.append(DatabaseWatch(engine, "ingest", registry))
             loops.append(Relay(settings.database, producer, OutboxMetrics("ingest", registry), utc_now))
         requests = RequestMetrics("ingest", registry)
         events = Events(settings, producer, IngestMetrics(registry), utc_now)

@@ -5,8 +5,6 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import uvloop
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.scoring.api import metric_routes
 from services.scoring.consumer import BACKFILL, LIVE, ScoringHandler
@@ -16,8 +14,7 @@ from shared.clock import utc_now
 from shared.contracts.topics import METRICS_UPDATED, dead_topic
 from shared.database.engine import create_engine, create_sessions
 from shared.database.outbox import Relay
-from shared.database.sqlstates import typed_database_errors
-from shared.errors import Unavailable
+from shared.database.watch import DatabaseWatch
 from shared.kafka.consumer import Consumer
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 from shared.kafka.producer import Producer
@@ -27,7 +24,7 @@ from shared.observability.registry import process_registry
 from shared.settings import KafkaSettings, load
 from shared.web.access import Access
 from shared.web.app import create_app
-from shared.web.health import Check, Health
+from shared.web.health import Health
 from shared.web.process import run_process
 from shared.web.requests import RequestMetrics
 
@@ -54,11 +51,11 @@ async def _run(settings: ScoringSettings, kafka: KafkaSettings, roles: frozenset
         stack.push_async_callback(engine.dispose)
         sessions = create_sessions(engine)
         health.add_check(access.missing)
-        health.add_check(_reachable(engine))
+        watch = DatabaseWatch(engine, "scoring", registry)
+        health.add_check(watch.missing)
         producer = Producer(kafka, "hearback-scoring", [METRICS_UPDATED, *map(dead_topic, (*LIVE, *BACKFILL))])
-        await producer.start()
-        stack.push_async_callback(producer.stop)
-        loops: list[Loop] = [access.copy]
+        stack.push_async_callback(producer.close)
+        loops: list[Loop] = [producer, access.copy, watch]
         if "consumer" in roles:
             consumed = ConsumerMetrics("scoring", registry)
             loops.append(
@@ -83,16 +80,3 @@ async def _run(settings: ScoringSettings, kafka: KafkaSettings, roles: frozenset
         return await run_process(
             app, host=settings.host, port=settings.port, loops=loops, health=health, drain_seconds=settings.drain_seconds
         )
-
-
-def _reachable(engine: AsyncEngine) -> Check:
-    async def missing() -> str | None:
-        try:
-            with typed_database_errors():
-                async with engine.connect() as connection:
-                    await connection.execute(text("SELECT 1"))
-        except Unavailable:
-            return "the database does not answer"
-        return None
-
-    return missing

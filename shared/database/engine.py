@@ -1,14 +1,11 @@
 """Engine and sessions. One of each per process, made in `main`; a session is opened at the edge and stores never commit."""
 
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from shared.errors import ConfigurationError
 from shared.settings import DatabaseSettings
 
 Sessions = async_sessionmaker[AsyncSession]
-
-OLDEST_SERVER = 170000  # transaction_timeout came with PostgreSQL 17
 
 
 def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEngine:
@@ -37,11 +34,3 @@ def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEng
 def create_sessions(engine: AsyncEngine) -> Sessions:
     """Sessions whose objects stay readable after the commit."""
     return async_sessionmaker(engine, expire_on_commit=False)
-
-
-async def check_server(engine: AsyncEngine) -> None:
-    """Raise ConfigurationError when the server is too old for the guarantees that rest on it."""
-    async with engine.connect() as connection:
-        version = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
-    if version < OLDEST_SERVER:
-        raise ConfigurationError(f"PostgreSQL 17 or newer is needed (transaction_timeout), this server is {version // 10000}")
