@@ -17,7 +17,7 @@ from services.scoring.domain.windows import IntervalRefused, Minutes, WindowName
 from services.scoring.exposition import exposition
 from services.scoring.published import samples_of
 from services.scoring.store import begin_reading, histograms, values_of
-from shared.contracts.fields import Instant
+from shared.contracts.fields import Instant, Name
 from shared.database.engine import Sessions
 from shared.database.offsets import watermark
 from shared.database.sqlstates import typed_database_errors
@@ -27,7 +27,7 @@ from shared.web.problems import Problem
 
 Reader = Annotated[Principal, Depends(requires("metrics:read"))]
 Filters = Annotated[
-    list[str],
+    list[Name],
     Query(max_length=64, description="dimension:value; several values of one dimension mean any of them", examples=[["channel:phone"]]),
 ]
 Groups = Annotated[list[str], Query(max_length=8, description="one item for each value of this dimension", examples=[["channel"]])]
