@@ -15,7 +15,6 @@ from services.cli.running import here, join_running_stack
 from services.cli.settings import SERVICES, LocalSettings
 from services.cli.stack import supervisor
 from services.cli.stack.disk import FULL, disk_full
-from services.cli.stack.layout import ROOT
 from services.cli.stack.screen import screen_for
 from services.cli.stopping import stop_stack
 from shared.database import migrations
@@ -86,7 +85,7 @@ def run() -> None:
     except OSError as failed:
         if failed.errno not in FULL:
             raise
-        _end(str(disk_full(ROOT)), code=2)
+        _end(str(disk_full(here().folder)), code=2)
 
 
 def _end(line: str, code: int) -> None:

@@ -2,9 +2,11 @@
 
 import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, Unavailable
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 LEAST_FREE_BYTES = 300_000_000
@@ -24,6 +26,17 @@ def require_space(folder: Path) -> None:
             f"only {free / 1e6:.0f} MB are free on the disk that holds {folder}, {LEAST_FREE_BYTES / 1e6:.0f} MB are needed: "
             "free some space, then start again"
         )
+
+
+@contextmanager
+def patient_with_full_disk(part: str, folder: Path) -> Iterator[None]:
+    """Turn the error of a full disk into Unavailable: a part that ran before waits until somebody has made room."""
+    try:
+        yield
+    except OSError as failed:
+        if failed.errno not in FULL:
+            raise
+        raise Unavailable(part, str(disk_full(folder))) from None
 
 
 def raise_if_full(output: str, folder: Path) -> None:

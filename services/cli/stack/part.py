@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from services.cli.stack.child import Child, Command
+from services.cli.stack.disk import patient_with_full_disk
 from services.cli.stack.logs import last_line, says_full
 from shared.errors import ConfigurationError, Unavailable
 
@@ -56,9 +57,10 @@ async def bring_up(part: Part, started: Callable[[Child], None] = _nobody) -> Ch
     Raises, with nothing left running: Unavailable when the process ends or is not ready in its time, ConfigurationError when
     it refuses its configuration.
     """
-    await asyncio.to_thread(part.prepare)
-    command = part.command()
-    child = await Child.start(command)
+    with patient_with_full_disk(part.name, part.command().log):
+        await asyncio.to_thread(part.prepare)
+        command = part.command()
+        child = await Child.start(command)
     started(child)
     try:
         await _until_ready(part, child, command.log)

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 
@@ -151,9 +151,13 @@ class Supervisor:
         self._screen.say(f"{step}: done")
 
     def _changed(self, keeper: Keeper) -> None:
+        self._screen.changed(keeper)
+        with suppress(OSError):  # a full disk must not take the stack down, and least of all disturb its stop
+            self._write_down(keeper)
+
+    def _write_down(self, keeper: Keeper) -> None:
         if keeper.pid is not None:
             self._record.add(keeper.part.name, keeper.pid)
-        self._screen.changed(keeper)
         if self._file is not None:
             demo, ready = self._file.demo, self._file.ready_seconds
             self._file = self._describe().model_copy(update={"demo": demo, "ready_seconds": ready})
