@@ -10,16 +10,15 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.scoring.consumer import LIVE
 from services.scoring.domain.metrics import METRICS, Metric, MetricName
 from services.scoring.domain.slices import Cut, CutRefused, Slice, cut
 from services.scoring.domain.windows import IntervalRefused, Minutes, WindowName, interval_between, window_at
 from services.scoring.exposition import exposition
 from services.scoring.published import samples_of
+from services.scoring.sources import read_until
 from services.scoring.store import begin_reading, histograms, values_of
 from shared.contracts.fields import Instant, Name
 from shared.database.engine import Sessions
-from shared.database.offsets import watermark
 from shared.database.sqlstates import typed_database_errors
 from shared.errors import FieldError
 from shared.web.access import Principal, requires
@@ -73,8 +72,8 @@ class MetricAnswer(BaseModel):
     items: list[MetricItem]
 
 
-def metric_routes(sessions: Sessions, group: str) -> APIRouter:
-    """Routes of the numbers. `group` is the consumer group whose progress is the watermark."""
+def metric_routes(sessions: Sessions) -> APIRouter:
+    """Routes of the numbers."""
     router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 
     @router.get("", summary="A metric over a window or an interval, in total, filtered or by a dimension")
@@ -94,7 +93,7 @@ def metric_routes(sessions: Sessions, group: str) -> APIRouter:
                 as_of = await begin_reading(session)
                 minutes = asked if isinstance(asked, Minutes) else window_at(asked, as_of)
                 items = await _items(session, caller.tenant, METRICS[metric], minutes, wanted)
-                return MetricAnswer(as_of=as_of, watermark=await watermark(session, group, LIVE), items=items)
+                return MetricAnswer(as_of=as_of, watermark=await read_until(session), items=items)
 
     @router.get(
         "/prometheus",

@@ -7,9 +7,10 @@ from datetime import timedelta
 import uvloop
 
 from services.scoring.api import metric_routes
-from services.scoring.consumer import BACKFILL, LIVE, ScoringHandler
+from services.scoring.consumer import ScoringHandler
 from services.scoring.publisher import Publisher, PublisherMetrics
 from services.scoring.settings import ScoringSettings
+from services.scoring.sources import BACKFILL, GROUP, LIVE
 from shared.clock import utc_now
 from shared.contracts.topics import METRICS_UPDATED, dead_topic
 from shared.database.engine import create_engine, create_sessions
@@ -29,7 +30,6 @@ from shared.web.process import run_process
 from shared.web.requests import RequestMetrics
 
 ROLES = frozenset({"api", "consumer", "publisher"})
-GROUP = "scoring"
 OVERLAP_MARGIN = timedelta(seconds=5)
 DESCRIPTION = "Answers and announces the live numbers: each with its n and its 95 % confidence interval."
 
@@ -66,8 +66,8 @@ async def _run(settings: ScoringSettings, kafka: KafkaSettings, roles: frozenset
             loops.append(Relay(settings.database, producer, OutboxMetrics("scoring", registry), utc_now))
         if "publisher" in roles:
             overlap = timedelta(seconds=settings.transaction_timeout_seconds) + OVERLAP_MARGIN
-            loops.append(Publisher(sessions, producer, PublisherMetrics(registry), group=GROUP, overlap=overlap))
-        routers = [metric_routes(sessions, GROUP)] if "api" in roles else []
+            loops.append(Publisher(sessions, producer, PublisherMetrics(registry), overlap))
+        routers = [metric_routes(sessions)] if "api" in roles else []
         app = create_app(
             title="Hearback scoring",
             description=DESCRIPTION,

@@ -13,16 +13,15 @@ from typing import Protocol
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.scoring.consumer import LIVE
 from services.scoring.domain.metrics import METRICS, Number
 from services.scoring.domain.series import SHORTEST_GAP, Due, Published, Series, digest, due, series_of
 from services.scoring.domain.slices import Slice
 from services.scoring.domain.windows import minute_of, window_at
 from services.scoring.published import Claim, Claimed, activity, claim, every_slice, last_published, mark_published, overdue, unmarked
 from services.scoring.samples import record_of, sample_of
+from services.scoring.sources import read_until
 from services.scoring.store import begin_reading, histograms
 from shared.database.engine import Sessions
-from shared.database.offsets import watermark
 from shared.database.sqlstates import typed_database_errors
 from shared.errors import Unavailable
 from shared.loops import Beat, backoff, stopped_within
@@ -52,15 +51,14 @@ class PublisherMetrics:
 
 
 class Publisher:
-    """The loop. `group` is the consumer group whose progress is the samples' watermark; `overlap` exceeds the longest transaction."""
+    """The loop. `overlap` exceeds the longest transaction: changes bear the instant at which theirs began."""
 
     name = "publisher"
 
-    def __init__(self, sessions: Sessions, sink: Sink, metrics: PublisherMetrics, *, group: str, overlap: timedelta) -> None:
+    def __init__(self, sessions: Sessions, sink: Sink, metrics: PublisherMetrics, overlap: timedelta) -> None:
         self._sessions = sessions
         self._sink = sink
         self._metrics = metrics
-        self._group = group
         self._overlap = overlap
         self._versions: dict[tuple[Slice, int], int] = {}
         self._pending: dict[Series, datetime] = {}
@@ -133,28 +131,28 @@ class Publisher:
     async def _read(self, series: Sequence[Series]) -> list[Claim]:
         async with self._sessions.begin() as session:
             as_of = await begin_reading(session)
-            read_until = await watermark(session, self._group, LIVE)
+            watermark = await read_until(session)
             last = await last_published(session, series)
             windows = {window: window_at(window, as_of) for window in sorted({one.window for one in series})}
             counted = await histograms(session, {line for one in series for line in one.slices}, windows)
-        if read_until is None:
+        if watermark is None:
             return []  # nothing can be said about a topic that was not read yet; the series stay on the list
         claims = []
         for one in series:
             number = METRICS[one.metric].compute(*(counted.get((line, one.window), {}) for line in one.slices))
-            drafted = self._draft(one, number, last.get(one, Published(0, None, None)), as_of, read_until)
+            drafted = self._draft(one, number, last.get(one, Published(0, None, None)), as_of, watermark)
             if drafted is not None:
                 claims.append(drafted)
         return claims
 
-    def _draft(self, one: Series, number: Number, last: Published, as_of: datetime, read_until: datetime) -> Claim | None:
+    def _draft(self, one: Series, number: Number, last: Published, as_of: datetime, watermark: datetime) -> Claim | None:
         """The sample to claim if one is due; a series that needs none leaves the list, one that is too early waits on it."""
         noticed = digest(number)
         match due(last, noticed, as_of):
             case Due.CHANGED:
-                return Claim(one, last.sequence, noticed, sample_of(one, number, "changed", as_of, read_until))
+                return Claim(one, last.sequence, noticed, sample_of(one, number, "changed", as_of, watermark))
             case Due.HEARTBEAT:
-                return Claim(one, last.sequence, noticed, sample_of(one, number, "heartbeat", as_of, read_until))
+                return Claim(one, last.sequence, noticed, sample_of(one, number, "heartbeat", as_of, watermark))
             case Due.LATER:
                 assert last.claimed_at is not None
                 self._pending[one] = last.claimed_at + SHORTEST_GAP

@@ -40,7 +40,7 @@ class Keys:
 def app(sessions: Sessions) -> FastAPI:
     registry = CollectorRegistry()
     return create_app(title="scoring", description="", access=Keys(), health=Health(), registry=registry,  # type: ignore[arg-type]
-                      requests=RequestMetrics("scoring", registry), routers=[metric_routes(sessions, "scoring")])  # fmt: skip
+                      requests=RequestMetrics("scoring", registry), routers=[metric_routes(sessions)])  # fmt: skip
 
 
 @pytest_asyncio.fixture

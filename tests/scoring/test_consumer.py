@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import text
 
-from services.scoring.consumer import ScoringHandler, writer_of
+from services.scoring.consumer import ScoringHandler
 from services.scoring.domain.instruments import UNIT
 from services.scoring.domain.slices import TOTAL, Slice
 from services.scoring.domain.windows import Minutes, minute_of
+from services.scoring.sources import writer_of
 from services.scoring.store import histograms
 from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from shared.database.engine import Sessions

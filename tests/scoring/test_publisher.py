@@ -11,8 +11,9 @@ from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from services.scoring.consumer import LIVE, ScoringHandler
+from services.scoring.consumer import ScoringHandler
 from services.scoring.publisher import Publisher, PublisherMetrics
+from services.scoring.sources import GROUP, LIVE
 from shared.clock import utc_now
 from shared.contracts.decoding import Event, decode
 from shared.contracts.topics import FEEDBACK_EVENTS, METRICS_UPDATED
@@ -52,7 +53,7 @@ class Topic:
 
 
 def publisher(sessions: Sessions, topic: Topic | Producer) -> Publisher:
-    return Publisher(sessions, topic, PublisherMetrics(CollectorRegistry()), group="scoring", overlap=OVERLAP)
+    return Publisher(sessions, topic, PublisherMetrics(CollectorRegistry()), OVERLAP)
 
 
 def beat() -> None:
@@ -63,8 +64,8 @@ async def read_everything(sessions: Sessions) -> None:
     """Leave the stored offsets as a consumer at the log's end does."""
     partition = Partition(LIVE[0], 0)
     async with sessions.begin() as session:
-        await start_partitions(session, "scoring", "cluster", {partition: 0})
-        await advance(session, "scoring", [Move(partition, 0, 1, WATERMARK, None)])
+        await start_partitions(session, GROUP, "cluster", {partition: 0})
+        await advance(session, GROUP, [Move(partition, 0, 1, WATERMARK, None)])
 
 
 async def say(
