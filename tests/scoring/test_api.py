@@ -10,14 +10,17 @@ import pytest_asyncio
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
+from services.cli.stack.ports import free_port
 from services.scoring.api import metric_routes
 from services.scoring.consumer import ScoringHandler
 from shared.clock import utc_now
 from shared.contracts.decoding import Event
 from shared.contracts.topics import FEEDBACK_EVENTS
-from shared.database.engine import Sessions
+from shared.database.engine import Sessions, create_engine, create_sessions
 from shared.kafka.batch import Received
+from shared.settings import DatabaseSettings
 from shared.web.access import Principal, unauthorized
 from shared.web.app import create_app
 from shared.web.health import Health
@@ -36,11 +39,15 @@ class Keys:
         return Principal(tenant, "k1", frozenset({"ingest:write"} if tenant == "writer" else {"metrics:read"}), None)
 
 
-@pytest.fixture
-def app(sessions: Sessions) -> FastAPI:
+def serve(sessions: Sessions) -> FastAPI:
     registry = CollectorRegistry()
     return create_app(title="scoring", description="", access=Keys(), health=Health(), registry=registry,  # type: ignore[arg-type]
                       requests=RequestMetrics("scoring", registry), routers=[metric_routes(sessions)])  # fmt: skip
+
+
+@pytest.fixture
+def app(sessions: Sessions) -> FastAPI:
+    return serve(sessions)
 
 
 @pytest_asyncio.fixture
@@ -211,6 +218,18 @@ async def test_prometheus_reads_the_published_series_and_no_value_where_there_is
     assert samples[("hearback_scoring_metric_n", "channel", "chat", "1h")].value == 0
     assert ("hearback_scoring_metric_value", "channel", "chat", "1h") not in samples
     assert ("hearback_scoring_metric_ci_high", "channel", "chat", "24h") not in samples, "one answer has no interval"
+
+
+async def test_numbers_of_a_database_that_is_away_are_asked_for_again_later() -> None:
+    nowhere = DatabaseSettings(url=SecretStr(f"postgresql://nobody:nothing@127.0.0.1:{free_port()}/nothing"))
+    engine = create_engine(nowhere, "tests")
+    transport = httpx.ASGITransport(serve(create_sessions(engine)))
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://scoring", headers={"Authorization": "Bearer acme"}) as client:
+        response = await client.get("/v1/metrics?metric=nps&window=5m")
+    await engine.dispose()
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
 
 
 def test_the_description_of_the_api_names_metrics_windows_and_an_example(app: FastAPI) -> None:
