@@ -115,6 +115,8 @@ def instant(value: object) -> object:
 
 def one_scalar(value: object, handler: ValidatorFunctionWrapHandler) -> object:
     """One error for a value that may be text, number or truth, instead of one for each of the three."""
+    if isinstance(value, str):
+        text_only(value)
     try:
         return handler(value)
     except ValidationError:

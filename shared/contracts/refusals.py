@@ -36,6 +36,9 @@ _TEXTS = {
 def refusal(refused: ValidationError) -> InvalidEvent:
     """The InvalidEvent of what pydantic found: `not_text`, `invalid_data` when all of it lies in data, else `invalid_envelope`."""
     found = refused.errors(include_input=False, include_url=False)
+    inner = {error["loc"][:depth] for error in found for depth in range(len(error["loc"]))}
+    # a list is also called too short when its entries were refused one by one
+    found = [error for error in found if not (error["type"] == "too_short" and error["loc"] in inner)]
     errors = [_field_error(error) for error in found[:MAX_ERRORS]]
     if any(error["type"] == "not_text" for error in found):
         return InvalidEvent("not_text", errors)
