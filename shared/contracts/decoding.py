@@ -4,7 +4,7 @@ A fast typed decoder goes first. Whatever it refuses is parsed again by pydantic
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from pydantic import BaseModel
@@ -30,8 +30,9 @@ _EDGE = Family(forbid_unknown_fields=True)
 _READER = Family(forbid_unknown_fields=False)
 
 if TYPE_CHECKING:
-    # to a type checker the derived struct is the envelope's model, which names the same attributes with the same types
-    Event: TypeAlias = Envelope[Any]
+
+    class Event(Envelope[Any]):
+        """To a type checker the derived struct is the envelope's model, which names the same attributes with the same types."""
 else:
     Event = _READER.struct(Envelope)
 
@@ -115,12 +116,14 @@ def encode(event: Submitted, *, id: str, source: str, tenant: str, receivedat: d
     return written[:-1] + b"," + _encode(event.extensions)[1:] if event.extensions else written
 
 
-def decode(value: bytes) -> Event:
+def decode(value: bytes | None) -> Event:
     """Read one record of any of our topics; unknown fields are passed over, so that newer writers do not stop older readers.
 
-    `data` is the struct derived from the type's model, with the same attributes. Raises InvalidEvent; reasons: not_json, not_text,
-    invalid_envelope, unknown_type, invalid_data, time_out_of_range.
+    `data` is the struct derived from the type's model, with the same attributes. Raises InvalidEvent; reasons: empty (also a tombstone),
+    not_json, not_text, invalid_envelope, unknown_type, invalid_data, time_out_of_range.
     """
+    if not value:
+        raise InvalidEvent("empty", [FieldError((), "is a record without a value")])
     try:
         if _NUL in value:
             raise ValueError("perhaps a NUL")

@@ -2,7 +2,7 @@
 
 import json
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -142,10 +142,12 @@ _NASTY_TEXT = [
 ]
 _NASTY_NUMBERS = [0, -1, 1.0, 9.5, 11, -0.0, 1e-320, 1e308, 2**53 + 1, 2**63, -(2**63) - 1, 10**30, 10**400, float("inf"), float("nan")]
 
+_TRAPS: list[Any] = [*_NASTY_TEXT, *_NASTY_NUMBERS, None, True, {}, [], ["nps"], {"a": {"b": []}}]
+
 
 def _instead_of(value: Any) -> st.SearchStrategy[Any]:
     """Values that decoders are known to disagree about, mostly of the same kind as the value they replace."""
-    anything = st.sampled_from([*_NASTY_TEXT, *_NASTY_NUMBERS, None, True, {"a": {"b": []}}, ["nps"]]) | PLAIN_JSON
+    anything: st.SearchStrategy[Any] = st.sampled_from(_TRAPS) | PLAIN_JSON
     if isinstance(value, str):
         return st.one_of(TEXT, st.sampled_from(_NASTY_TEXT), TEXT.map(lambda more: value + more), anything)
     if isinstance(value, (int, float)):
@@ -155,7 +157,8 @@ def _instead_of(value: Any) -> st.SearchStrategy[Any]:
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
     """Every (container, key) of a JSON value, at any depth."""
-    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+    keys: Iterable[Any] = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
         yield value, key
         yield from _places(value[key])
 
@@ -165,8 +168,8 @@ def spoilt_everywhere(event: dict[str, Any]) -> Iterator[bytes]:
     event = json.loads(json.dumps(event))
     for container, key in list(_places(event)):
         kept = container[key]
-        for value in [*_NASTY_TEXT, *_NASTY_NUMBERS, None, True, {}, []]:
-            container[key] = value
+        for trap in _TRAPS:
+            container[key] = trap
             yield json.dumps(event).encode()
         container[key] = kept
         if isinstance(container, dict):

@@ -9,13 +9,13 @@ import pytest
 from shared.contracts.decoding import Event, Submitted, admit, decode, encode, encode_own
 from shared.contracts.examples import EXAMPLES
 from shared.contracts.metrics import MetricSampled, SeriesWanted
-from shared.contracts.text import TextAnalysed
+from shared.contracts.text import AnalysedOrigin, TextAnalysed
 from shared.errors import InvalidEvent
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EVENT = EXAMPLES["feedback.survey_answered.v1"]
-STORED = {"id": "x-1", "source": "/keys/k", "tenant": "acme", "receivedat": NOW}
-SAMPLE = {
+STORED: dict[str, Any] = {"id": "x-1", "source": "/keys/k", "tenant": "acme", "receivedat": NOW}
+SAMPLE: dict[str, Any] = {
     "series": "nps[1h]",
     "metric": "nps",
     "slice": {},
@@ -143,6 +143,8 @@ def test_a_reader_tolerates_fields_of_a_newer_writer_whichever_decoder_reads(nul
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
+        (None, "empty"),
+        (b"", "empty"),
         (b"poison", "not_json"),
         (b"\xed\xa0\x80", "not_text"),
         (b'"a"', "invalid_envelope"),
@@ -160,7 +162,7 @@ def test_a_reader_tolerates_fields_of_a_newer_writer_whichever_decoder_reads(nul
         (record(time="2026-03-01T10:35:00.000001Z"), "time_out_of_range"),
     ],
 )
-def test_a_record_that_can_never_be_read_says_why(value: bytes, reason: str) -> None:
+def test_a_record_that_can_never_be_read_says_why(value: bytes | None, reason: str) -> None:
     with pytest.raises(InvalidEvent) as caught:
         decode(value)
 
@@ -188,4 +190,4 @@ def test_a_service_that_writes_the_wrong_record_hears_so_at_once() -> None:
 @pytest.mark.parametrize("value", [{"a": "x\0"}, {"a\0": 1}, {"a": [float("inf")]}, {"a": "\ud800"}])
 def test_a_source_event_inside_an_analysis_is_held_to_the_same_text(value: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="1 validation error"):
-        TextAnalysed(origin={"source": "/s", "id": "1", "revision": 1}, event=value, model="m", first=True)
+        TextAnalysed(origin=AnalysedOrigin(source="/s", id="1", revision=1), event=value, model="m", first=True)

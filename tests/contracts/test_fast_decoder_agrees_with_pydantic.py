@@ -15,13 +15,13 @@ from shared.contracts.derive import Family
 from shared.contracts.envelope import Envelope
 from shared.contracts.examples import EXAMPLES
 from shared.contracts.registry import EVENT_TYPES
-from shared.contracts.verdict import envelope_model, judge_record, judge_submission
+from shared.contracts.verdict import judge_record, judge_submission
 from shared.errors import InvalidEvent
 from tests.contracts.content import content
 from tests.contracts.generated import TEXT, data_of, spoilt, spoilt_everywhere
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-EXTENSIONS = st.dictionaries(st.from_regex("ext[a-z0-9]{1,5}", fullmatch=True), TEXT | st.booleans() | st.integers(-(2**31), 2**31 - 1))
+EXTENSIONS = st.dictionaries(st.sampled_from(["myext", "traceparent"]), TEXT | st.booleans() | st.integers(-(2**31), 2**31 - 1), max_size=1)
 CLIENT_TYPES = sorted(EXAMPLES)
 OWN_TYPES = sorted(EVENT_TYPES.keys() - EXAMPLES.keys())
 RECORDS = [{**event, "specversion": "1.0", "tenant": "acme", "receivedat": event["time"]} for _, event in sorted(EXAMPLES.items())]
@@ -38,7 +38,7 @@ def submissions(draw: st.DrawFn) -> dict[str, Any]:
         "subject": st.none(),
         "backfill": st.booleans(),
     }
-    return {**draw(st.fixed_dictionaries(required, optional=optional)), **draw(st.just({}) | EXTENSIONS)}
+    return {**draw(st.fixed_dictionaries(required, optional=optional)), **draw(EXTENSIONS)}
 
 
 @st.composite
@@ -204,6 +204,4 @@ def test_a_record_written_by_pydantic_is_in_the_form_that_the_fast_reader_takes(
 
     read = decode(encode(submitted, id="1", source="/s", tenant="acme", receivedat=NOW))
 
-    assert content(read.data) == content(
-        envelope_model(EVENT_TYPES[read.type]).model_fields["data"].annotation.model_validate_json(submitted.data)
-    )
+    assert content(read.data) == content(EVENT_TYPES[read.type].data.model_validate_json(submitted.data))
