@@ -16,9 +16,12 @@ from pydantic.fields import FieldInfo
 
 from shared.contracts.fields import Record, instant, one_scalar, plain_json, text_only, within_range, zoned
 
-COVERED_VALIDATORS = frozenset({text_only, zoned, instant, one_scalar, plain_json})
-"""What the fast side does for each. text_only and plain_json: decoding.py sends any NUL to pydantic, msgspec refuses half surrogates and
-infinity. zoned: is msgspec's own parser. instant: its range is checked after decoding. one_scalar: only words an error."""
+CHECKED_AFTER_DECODING: dict[Callable[..., Any], Callable[[Any], Any]] = {instant: within_range, plain_json: plain_json}
+"""Validators of fields that the structs run too, and what is run for each."""
+
+COVERED_VALIDATORS = frozenset({text_only, zoned, one_scalar, *CHECKED_AFTER_DECODING})
+"""What the fast side takes account of. text_only: decoding.py sends any NUL to pydantic, and msgspec refuses half surrogates. zoned: is
+msgspec's own parser. one_scalar: only words an error."""
 
 COVERED_MODEL_VALIDATORS = frozenset({"hold_rules", "name_extensions"})
 """The rules run in `__post_init__`; extension attributes do not exist in structs that forbid unknown fields."""
@@ -137,17 +140,22 @@ def _refuse_unknown_validators(model: type[Record]) -> None:
 def _after_decoding(model: type[Record]) -> dict[str, Callable[[Any], None]]:
     """`__post_init__`, where a model has something that only code can check."""
     rules = model.rules
-    instants = [name for name, field in model.model_fields.items() if _holds(instant, [field.annotation, *field.metadata])]
-    if not rules and not instants:
+    checks = [
+        (name, check)
+        for name, field in model.model_fields.items()
+        for validator, check in CHECKED_AFTER_DECODING.items()
+        if _holds(validator, [field.annotation, *field.metadata])
+    ]
+    if not rules and not checks:
         return {}
 
-    def check(struct: Any) -> None:
+    def hold(struct: Any) -> None:
         for rule in rules:
             rule(struct)
-        for name in instants:
-            within_range(getattr(struct, name))
+        for name, check in checks:
+            check(getattr(struct, name))
 
-    return {"__post_init__": check}
+    return {"__post_init__": hold}
 
 
 def _holds(validator: Callable[..., Any], parts: list[Any]) -> bool:

@@ -8,6 +8,8 @@ from shared.contracts.fields import PATTERN_TEXTS, BrokenRule
 from shared.errors import FieldError, InvalidEvent
 
 MAX_ERRORS = 20
+MAX_NAME = 100
+"""A sender chose the names of unknown fields, and their length."""
 
 _TEXTS = {
     "missing": "is required",
@@ -48,14 +50,14 @@ def refusal(refused: ValidationError) -> InvalidEvent:
 
 def _field_error(error: Any) -> FieldError:
     context = error.get("ctx", {})
-    location = tuple(part for part in error["loc"] if part != "[key]")
+    location = tuple(part[:MAX_NAME] if isinstance(part, str) else part for part in error["loc"] if part != "[key]")
     broken = context.get("error")
     if isinstance(broken, BrokenRule):
         return FieldError((*location, broken.field), str(broken))
     if isinstance(broken, ValueError):
         return FieldError(location, str(broken))
     if error["type"] == "attribute":
-        return FieldError((*location, context["field"]), error["msg"])
+        return FieldError((*location, context["field"][:MAX_NAME]), error["msg"])
     if error["type"] == "string_pattern_mismatch":
         return FieldError(location, PATTERN_TEXTS[context["pattern"]])
     template = _TEXTS.get(error["type"])

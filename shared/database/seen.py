@@ -71,7 +71,7 @@ async def admit(session: AsyncSession, table: sa.Table, rows: Sequence[Row]) -> 
         return Admission((), ())
     connection = await session.connection()
     try:
-        async with session.begin_nested():
+        async with connection.begin_nested():  # the session's own would send its SAVEPOINT only with its next statement
             await _copy(connection, table, table.name, latest)
     except asyncpg.UniqueViolationError:
         return await _admit_with_duplicates(connection, table, latest)

@@ -1,7 +1,7 @@
 """The consumer loop: batches in, one transaction a batch, the stored offset moved last in it.
 
 The flow of a batch: `_fetch` → `_start` → BatchProcessor (decode, handle, dead letters, offsets) → commit. While one batch
-is processed the next is fetched and held; then everything is paused and `getmany` is still called, never under a
+is processed the next is fetched and held; then nothing more is taken, but `getmany` is still called, never under a
 timeout of asyncio's and never too rarely, because an idle member of a group may never come back into it.
 """
 
@@ -31,6 +31,7 @@ BATCH = 5000
 POLL_MILLISECONDS = 200
 HEARTBEAT_SECONDS = 1.0
 STALE_BATCHES_IN_A_ROW = 3
+NO_PARTITION = TopicPartition("", 0)
 
 log = structlog.get_logger()
 
@@ -119,7 +120,7 @@ class Consumer:
         elif not self._held:
             self._held = await self._fetch()
         elif self._in_flight is not None:
-            await self._hold()
+            await self._wait_for_batch()
         if self._held and self._in_flight is None:
             self._start()
         if time.monotonic() >= self._next_heartbeat:
@@ -193,23 +194,20 @@ class Consumer:
             for item in items:
                 self._read_until[item.partition] = item.record.appended_at
 
-    async def _hold(self) -> None:
-        """A batch is ready and another in flight: pause, so that Kafka's own buffers are the back-pressure."""
-        self._client.pause(*self._client.assignment())
-        await self._wait_for_batch()
-        if self._in_flight is not None and self._in_flight.done():
-            self._client.resume(*self._client.assignment())
-
     async def _wait_for_batch(self) -> None:
+        """A batch is in flight and nothing else may start: wait, and tell the group that we are still here.
+
+        Records are asked of no partition, so that none is handed out; Kafka's own buffers are the back-pressure. (Paused
+        partitions would do too, but aiokafka throws away what it has fetched for them.)
+        """
         assert self._in_flight is not None
         await asyncio.wait({self._in_flight}, timeout=HEARTBEAT_SECONDS)
-        await self._client.getmany(timeout_ms=0)  # paused: tells the group that we are here, returns nothing
+        await self._client.getmany(NO_PARTITION, timeout_ms=0)
 
     async def _take_over_partitions(self) -> None:
         """After a rebalance or a lost batch: read the stored offsets, seek to them, and go on from there."""
         self._held = ()
         if self._in_flight is not None:
-            self._client.pause(*self._client.assignment())
             await self._wait_for_batch()
             return
         count, assigned = self._assignments.count, self._client.assignment()
@@ -218,7 +216,7 @@ class Consumer:
         except Unavailable as unavailable:
             log.warning("waiting for stored offsets", action="consumer_waits", dependency=unavailable.dependency)
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            await self._client.getmany(timeout_ms=0)
+            await self._client.getmany(NO_PARTITION, timeout_ms=0)
             return
         if count != self._assignments.count:
             return

@@ -10,6 +10,9 @@ from structlog.typing import EventDict, WrappedLogger
 from shared.observability.tracing import current_traceparent
 
 
+AGAIN_AFTER_SECONDS = 30.0
+
+
 def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     traceparent = current_traceparent.get()
     if traceparent is not None:
@@ -34,6 +37,7 @@ def configure_logs(service: str, form: Literal["json", "console"], level: str) -
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_NotAgainSoon())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared_steps, _name_foreign_action],
@@ -43,7 +47,25 @@ def configure_logs(service: str, form: Literal["json", "console"], level: str) -
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
+    for ours in ("services", "shared"):
+        logging.getLogger(ours).setLevel(level.upper())
+
+
+class _NotAgainSoon(logging.Filter):
+    """Passes what a library says once, and again only after a while: a client that reconnects says the same ten times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not isinstance(record.msg, str):  # ours: structlog hands over a dictionary
+            return True
+        place = (record.pathname, record.lineno)
+        if record.created - self._said.get(place, -AGAIN_AFTER_SECONDS) < AGAIN_AFTER_SECONDS:
+            return False
+        self._said[place] = record.created
+        return True
 
 
 def _name_foreign_action(_: WrappedLogger, __: str, line: EventDict) -> EventDict:

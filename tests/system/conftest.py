@@ -1,0 +1,32 @@
+"""One platform for all system tests: ingest and scoring, one process each."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.servers import KafkaServer, PostgresServer
+from tests.system.platform import Platform, Service
+
+
+@pytest_asyncio.fixture(scope="session")
+async def platform(
+    kafka_server: KafkaServer, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Platform]:
+    """Topics and databases are there; no service runs yet."""
+    platform = Platform(kafka_server, postgres_server, tmp_path_factory.mktemp("services"))
+    await platform.prepare("ingest", "scoring")
+    yield platform
+    await platform.stop_all()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def ingest(platform: Platform) -> Service:
+    """The ingest process that all tests share."""
+    return await platform.start("ingest")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def scoring(platform: Platform) -> Service:
+    """The scoring process that all tests share."""
+    return await platform.start("scoring")

@@ -1,0 +1,141 @@
+"""Service processes of a test session, on its Kafka and PostgreSQL, as `hearback serve` runs them."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from services.cli.stack.ports import free_port
+from services.ingest import access_store
+from shared.clock import utc_now
+from shared.contracts.access import Scope
+from shared.database.engine import create_engine, create_sessions
+from shared.database.migrations import upgrade
+from shared.kafka.topics import ensure_topics
+from shared.settings import DatabaseSettings, KafkaSettings
+from tests.servers import KafkaServer, PostgresServer
+
+TENANT_SCOPES: tuple[Scope, ...] = ("ingest:write", "ingest:backfill", "metrics:read", "customers:read", "customers:erase", "cases:read",
+                                    "cases:write", "cases:approve", "alerts:read", "alerts:write", "admin")  # fmt: skip
+READY_SECONDS = 60.0
+
+
+class Service:
+    """One process of one service."""
+
+    def __init__(self, name: str, port: int, environment: dict[str, str], log: Path) -> None:
+        self.name = name
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._environment = environment
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.cli.main", "serve", self.name, env=self._environment, stdout=log, stderr=log
+            )
+        async with httpx.AsyncClient() as client, asyncio.timeout(READY_SECONDS):
+            while not await self._is_ready(client):
+                assert self._process.returncode is None, f"{self.name} ended at its start: {self._log.read_text()[-2000:]}"
+                await asyncio.sleep(0.05)
+
+    async def _is_ready(self, client: httpx.AsyncClient) -> bool:
+        try:
+            return (await client.get(f"{self.url}/health/ready")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        await self._end(signal.SIGKILL)
+
+    async def terminate(self) -> int:
+        """SIGTERM; returns the exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        return await asyncio.wait_for(self._process.wait(), 60)
+
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text()
+
+
+class Platform:
+    """Services on one Kafka and one PostgreSQL; tests tell themselves apart by their tenants."""
+
+    def __init__(self, kafka: KafkaServer, postgres: PostgresServer, folder: Path) -> None:
+        self.kafka = kafka
+        self.postgres = postgres
+        self._folder = folder
+        self._environment: dict[str, str] = {}
+        self.kafka_settings = KafkaSettings(bootstrap=kafka.bootstrap)
+        self.services: list[Service] = []
+
+    async def prepare(self, *services: str) -> None:
+        """Topics, databases and migrations of `services`."""
+        await ensure_topics(self.kafka_settings)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HEARBACK_")}
+        self._environment = {
+            **kept,
+            "HEARBACK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "HEARBACK_KAFKA_SESSION_TIMEOUT_SECONDS": "6",
+            "HEARBACK_KAFKA_REQUEST_TIMEOUT_SECONDS": "8",
+        }
+        for service in services:
+            url = await self.postgres.create_database(f"hearback_{service}")
+            await asyncio.to_thread(upgrade, service, DatabaseSettings(url=SecretStr(url)))
+            self._environment[f"HEARBACK_{service.upper()}_DATABASE_URL"] = url
+
+    async def start(self, name: str) -> Service:
+        """One more process of a service, ready."""
+        port = free_port()
+        log = self._folder / f"{name}-{len(self.services)}.log"
+        service = Service(name, port, {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port)}, log)
+        self.services.append(service)
+        await service.start()
+        return service
+
+    async def stop(self, service: Service) -> int:
+        """End a process in its orderly way; returns its exit code."""
+        self.services.remove(service)
+        return await service.terminate()
+
+    async def stop_all(self) -> None:
+        """End every process that was started."""
+        for service in list(self.services):
+            await self.stop(service)
+
+    async def key(self, tenant: str, scopes: Sequence[Scope] = TENANT_SCOPES) -> str:
+        """A key of a tenant, which is made when it does not exist; it works as soon as the relay has announced it."""
+        database = DatabaseSettings(url=SecretStr(self.postgres.url_for("hearback_ingest")), pool_size=1)
+        engine = create_engine(database, "test")
+        try:
+            async with create_sessions(engine).begin() as session:
+                await access_store.create_tenant(session, id=tenant, name=tenant, actor="test", now=utc_now())
+                _, text = await access_store.create_key(session, tenant=tenant, scopes=scopes, actor="test", now=utc_now())
+        finally:
+            await engine.dispose()
+        return text
+
+    @asynccontextmanager
+    async def client(self, service: Service, key: str) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of one process that carries `key`, from when the key works there."""
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=30) as client:
+            async with asyncio.timeout(15):
+                while (await client.get("/v1/whoami")).status_code != 200:
+                    await asyncio.sleep(0.2)
+            yield client
