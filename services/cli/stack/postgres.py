@@ -165,7 +165,9 @@ def _privileges(data: Path) -> tuple[str, ...]:
     if data.exists() and data.stat().st_uid != 0:
         account = pwd.getpwuid(data.stat().st_uid)
     ids = (f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups")
-    return (*ids, "--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override")
+    capability = ("--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override")
+    # Without this bit access(2), by which PostgreSQL looks for its own programs, does not count the capability.
+    return (*ids, *capability, "--securebits=+no_setuid_fixup")
 
 
 def _works_in(pid: int, folder: Path) -> bool:
