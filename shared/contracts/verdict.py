@@ -71,9 +71,12 @@ def _type_of(item: bytes) -> EventType:
 def _unreadable(item: bytes, detail: str) -> InvalidEvent:
     """Tell JSON whose text cannot be held, bytes that are not UTF-8 or half a surrogate pair, from what is no JSON at all."""
     try:
-        json.loads(item.decode())
+        # Python reads half a surrogate pair as a character, and stumbles only when it writes it
+        json.dumps(json.loads(item.decode()), ensure_ascii=False).encode()
     except UnicodeDecodeError:
         return InvalidEvent("not_text", [FieldError((), "is not UTF-8")])
+    except UnicodeEncodeError:
+        return InvalidEvent("not_text", [FieldError((), "holds half of a surrogate pair; send both halves or none")])
     except (ValueError, RecursionError):
-        return InvalidEvent("not_json", [FieldError((), f"is not readable as JSON: {detail}")])
-    return InvalidEvent("not_text", [FieldError((), f"holds text that is no text, such as half of a surrogate pair: {detail}")])
+        pass  # no JSON for Python either
+    return InvalidEvent("not_json", [FieldError((), f"is not readable as JSON: {detail}")])

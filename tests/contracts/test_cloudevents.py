@@ -187,6 +187,19 @@ def test_a_service_that_writes_the_wrong_record_hears_so_at_once() -> None:
         encode_own("metric.sampled.v1", id="1", source="/scoring", tenant="acme", time=NOW, data=wanted)
 
 
+@pytest.mark.parametrize(("depth", "reason"), [(60, None), (70, "invalid_data"), (300, "not_json")])
+def test_a_source_event_is_nested_as_deep_for_the_fast_decoder_as_for_pydantic(depth: int, reason: str | None) -> None:
+    analysed = {"origin": {"source": "/s", "id": "1", "revision": 1}, "event": {"a": []}, "model": "m", "first": True}
+    value = record(type="text.analysed.v1", data=analysed).replace(b"[]", b"[" * depth + b"]" * depth)
+
+    try:
+        decode(value)
+    except InvalidEvent as refused:
+        assert refused.reason == reason
+    else:
+        assert reason is None
+
+
 @pytest.mark.parametrize("value", [{"a": "x\0"}, {"a\0": 1}, {"a": [float("inf")]}, {"a": "\ud800"}])
 def test_a_source_event_inside_an_analysis_is_held_to_the_same_text(value: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="1 validation error"):

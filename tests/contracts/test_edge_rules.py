@@ -195,6 +195,14 @@ def test_every_kind_of_refusal_has_its_reason(item: bytes, reason: str) -> None:
     assert refusal.errors
 
 
+def test_a_refusal_stays_short_whatever_is_sent() -> None:
+    long_names = {f"{number}{'x' * 10_000}": 1 for number in range(100)}
+
+    for refusal in (refused(event_of(COMPLAINT, **long_names)), refused({**EXAMPLES[SURVEY], "y" * 10_000: 1})):
+        assert 1 <= len(refusal.errors) <= 20
+        assert all(len(str(error)) < 500 for error in refusal.errors)
+
+
 def test_a_mistyped_type_is_answered_with_the_nearest_one() -> None:
     (error,) = refused({**EXAMPLES[SURVEY], "type": "feedback.survey_answerd.v1"}).errors
 
