@@ -1,0 +1,1 @@
+"""The rules of the closed loop: pure, told the time, and free of HTTP, Kafka and SQL."""
