@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from services.cli import dead_letters, keys, offsets, topics
 from services.cli import status as status_command
-from services.cli import topics
 from services.cli.running import here, join_running_stack
-from services.cli.settings import SERVICES, LocalSettings
+from services.cli.settings import LocalSettings
 from services.cli.stack import supervisor
 from services.cli.stack.disk import FULL, disk_full
+from services.cli.stack.plan import existing_services
 from services.cli.stack.screen import screen_for
 from services.cli.stopping import stop_stack
 from shared.database import migrations
@@ -23,9 +24,12 @@ from shared.settings import DatabaseSettings, load
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Run Hearback and look after it.")
 app.add_typer(topics.app, name="topics")
+app.add_typer(keys.app, name="keys")
+app.add_typer(offsets.app, name="offsets")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command("status")(status_command.status)
 
-ServiceName = StrEnum("ServiceName", {name: name for name in SERVICES})  # type: ignore[misc]
+ServiceName = StrEnum("ServiceName", {name: name for name in existing_services()})  # type: ignore[misc]
 """What `serve` and `migrate` take."""
 
 
@@ -65,7 +69,7 @@ def migrate(
     """Bring the databases of the services to the newest schema."""
     join_running_stack()
     settings = load(LocalSettings)
-    urls = {name: settings.database_url_of(name) for name in service or SERVICES}
+    urls = {name: settings.database_url_of(name) for name in service or existing_services()}
     known = {name: url for name, url in urls.items() if url is not None}
     if not known:
         raise ConfigurationError("no database is known: start the stack with `make run`, or set HEARBACK_<SERVICE>_DATABASE_URL")

@@ -321,7 +321,7 @@ class Consumer:
         partitions = ", ".join(f"{p.topic}/{p.partition} at {offset}" for p, offset in error.args[0].items())
         return ConfigurationError(
             f"the stored offset of {self._group} lies outside the log: {partitions}. Records were lost to retention or the topic was "
-            f"made anew. Decide where to go on: hearback topics seek {self._group} TOPIC --to beginning (or end)"
+            f"made anew. Decide where to go on: hearback offsets seek {self._group} TOPIC --to beginning (or end)"
         )
 
 
