@@ -49,7 +49,7 @@ $(INSTALLED): requirements/all.txt pyproject.toml
 	    || { echo "this Python cannot make virtual environments: install its venv module, on Debian \`apt-get install python3-venv\`" >&2; exit 1; }
 	@echo "making .venv from requirements/all.txt; only the first time, and when that file changes"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements/all.txt 2> .venv/refused \
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar off --no-compile --require-hashes -r requirements/all.txt 2> .venv/refused \
 	    | grep --line-buffered -E '^(Collecting|Installing)'; test $${PIPESTATUS[0]} = 0 \
 	    || { echo "cannot install the requirements ($$(grep ERROR .venv/refused | tail -1)): check the network and the disk, then start again" >&2; exit 1; }
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .

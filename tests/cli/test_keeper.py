@@ -32,6 +32,18 @@ class ShellPart:
         return "ready" in self._log.read_text()
 
 
+class TakenForAWhile(ShellPart):
+    """A part whose port is another program's when it wants to start for the second time."""
+
+    starts = 0
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.starts += 1
+        if self.starts == 2:
+            raise ConfigurationError("port 1 is taken")
+
+
 async def test_a_killed_part_comes_back_with_another_pid(tmp_path: Path) -> None:
     seen: list[Doing] = []
     keeper = Keeper(ShellPart("echo ready; exec sleep 600", tmp_path / "log"), lambda kept: seen.append(kept.doing))
@@ -77,3 +89,20 @@ async def test_a_part_that_refuses_its_configuration_is_not_tried_again(tmp_path
         await keeper.keep()
 
     assert keeper.restarts == 0
+
+
+async def test_a_part_that_worked_before_outlasts_what_stands_in_its_way(tmp_path: Path) -> None:
+    notes: list[str] = []
+    part = TakenForAWhile("echo ready; exec sleep 600", tmp_path / "log")
+    keeper = Keeper(part, lambda kept: notes.append(kept.note))
+    keeping = asyncio.create_task(keeper.keep())
+    await keeper.ready.wait()
+
+    keeper.kill()
+    while keeper.restarts < 2:
+        await asyncio.sleep(0.05)
+    await keeper.ready.wait()
+
+    assert "port 1 is taken; again in 1 s" in notes
+    keeping.cancel()
+    await keeper.stop()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from services.cli.stack.backoff import BackOff
 from services.cli.stack.child import Child
 from services.cli.stack.part import Part, bring_up, how_it_ended
-from shared.errors import Unavailable
+from shared.errors import ConfigurationError, Unavailable
 
 
 class Doing(StrEnum):
@@ -33,6 +33,7 @@ class Keeper:
         self.ready = asyncio.Event()
         self._changed = changed
         self._child: Child | None = None
+        self._has_worked = False
 
     @property
     def pid(self) -> int | None:
@@ -40,7 +41,7 @@ class Keeper:
         return self._child.pid if self._child and self._child.exit_code is None else None
 
     async def keep(self) -> None:
-        """Run for ever, until cancelled. Raises ConfigurationError when the part can never start as things are."""
+        """Run for ever, until cancelled. Raises ConfigurationError when the part cannot start the first time as things are."""
         back_off = BackOff()
         while True:
             started = time.monotonic()
@@ -48,6 +49,10 @@ class Keeper:
                 note = await self._run_once()
             except Unavailable as failed:
                 note = failed.detail
+            except ConfigurationError as refused:
+                if not self._has_worked:
+                    raise
+                note = str(refused)  # it worked before, so what stands in its way may go again
             pause = back_off.pause_after(time.monotonic() - started)
             self._say(Doing.DOWN, f"{note}; again in {pause:g} s")
             await asyncio.sleep(pause)
@@ -70,6 +75,7 @@ class Keeper:
         await bring_up(self.part, self._has_started)
         assert self._child is not None
         self.ready.set()
+        self._has_worked = True
         self._say(Doing.READY, "")
         code = await self._child.wait()
         self.ready.clear()

@@ -68,7 +68,7 @@ class Plan:
 
 def make_plan(settings: LocalSettings, state: State, say: Callable[[str], None]) -> Plan:
     """Decide what to start."""
-    services = tuple(name for name in SERVICES if _exists(f"services.{name}.main"))
+    services = existing_services()
     sources = KafkaSources(settings.cache, settings.java_home, settings.local_maven_repository)
     kafka = None
     if settings.kafka_bootstrap is None:
@@ -78,6 +78,11 @@ def make_plan(settings: LocalSettings, state: State, say: Callable[[str], None])
     if any(settings.database_url_of(service) is None for service in services) or not services:
         postgres = Postgres(state.postgres, state.log_of("postgres"), settings.local_postgres_port)
     return Plan(kafka, postgres, services, settings, state)
+
+
+def existing_services() -> tuple[str, ...]:
+    """The services that this checkout has, in the order of the flow."""
+    return tuple(name for name in SERVICES if _exists(f"services.{name}.main"))
 
 
 def database_name(service: str) -> str:

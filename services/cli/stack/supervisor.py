@@ -103,15 +103,16 @@ class Supervisor:
             await asyncio.gather(self._make_topics(), self._make_databases())
             parts = plan.service_parts(client)
             await asyncio.gather(*(self._start(group, part) for part in parts))
-            self._file = self._describe()
+            stack = self._describe()
             if "ingest" in plan.services:
-                self._file.demo = await ensure_demo_key(self._file, plan.state.demo_key, client)
-            self._file.ready_seconds = round(time.time() - self._began, 1)
-            self._file.write(plan.state.stack_file)
-            self._screen.say(f"ready after {self._file.ready_seconds} s; Ctrl-C stops everything, the data stays in {plan.state.folder}")
+                stack.demo = await ensure_demo_key(stack, plan.state.demo_key, client)
+            stack.ready_seconds = round(time.time() - self._began, 1)
+            stack.write(plan.state.stack_file)
+            self._file = stack
+            self._screen.say(f"ready after {stack.ready_seconds} s; Ctrl-C stops everything, the data stays in {plan.state.folder}")
             await self._start(group, plan.simulator_part())
             while True:
-                self._screen.numbers(await read_numbers(self._file, client))
+                self._screen.numbers(await read_numbers(stack, client))
                 await asyncio.sleep(NUMBERS_EVERY_SECONDS)
 
     async def _start(self, group: asyncio.TaskGroup, part: Part | None) -> None:
