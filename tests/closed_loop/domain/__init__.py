@@ -1,0 +1,1 @@
+"""Calendars and clocks, pure: laws by Hypothesis, edges by hand."""
