@@ -3,6 +3,8 @@
 Nothing is judged here but whether the body can be read at all.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
@@ -11,11 +13,12 @@ import msgspec
 from shared.web.problems import Problem
 
 NDJSON = {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
-BATCH = "application/cloudevents-batch+json"
 _CE = b"ce-"
+_BETWEEN = re.compile(r"[ \t\r\n]*([,\[\]])[ \t\r\n]*")
 
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _any_decoder = msgspec.json.Decoder(msgspec.Raw)
+_tolerant_decoder = json.JSONDecoder()
 
 
 def split(headers: Mapping[bytes, bytes], body: bytes) -> Sequence[bytes]:
@@ -40,27 +43,57 @@ def split(headers: Mapping[bytes, bytes], body: bytes) -> Sequence[bytes]:
 
 
 def _array(body: bytes) -> Sequence[bytes]:
+    """The elements of a JSON array as they were sent; the whole body as one unreadable item when it is none."""
     try:
         return [bytes(item) for item in _list_decoder.decode(body)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ()
+        pass
+    try:
+        return _tolerant_array(body.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        return (body,)
+
+
+def _tolerant_array(text: str) -> Sequence[bytes]:
+    """The elements of an array that the fast decoder refuses: half a surrogate pair in one event must not cost the others."""
+    items: list[bytes] = []
+    mark = _BETWEEN.match(text)
+    while mark is not None and mark[1] != "]":
+        _, end = _tolerant_decoder.raw_decode(text, mark.end())
+        items.append(text[mark.end() : end].encode("utf-8", "surrogateescape"))
+        mark = _BETWEEN.match(text, end)
+        if mark is not None and mark[1] == "[":
+            break
+    if mark is None or mark[1] != "]" or mark.end() != len(text):
+        raise ValueError("no JSON array")
+    return items
 
 
 def _is_json(item: bytes) -> bool:
     try:
         _any_decoder.decode(item)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _is_json_for_python(item)
+    return True
+
+
+def _is_json_for_python(item: bytes) -> bool:
+    """Python reads half a surrogate pair as a character; the contracts then say by name that it cannot be held."""
+    try:
+        _tolerant_decoder.decode(item.decode())
+    except (ValueError, RecursionError):
         return False
     return True
 
 
 def _binary(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
-    """A CloudEvent in binary mode as a structured one. Header values are percent-encoded UTF-8 (HTTP binding, 3.1.3.2)."""
+    """A CloudEvent in binary mode as a structured one. Header values are percent-encoded UTF-8 (HTTP binding, 3.1.3.2);
+    plain UTF-8, which many clients send, is taken as well."""
     if not _is_json(body):
         raise _unreadable("the body of an event in binary mode is its data, as JSON")
     try:
         attributes = {
-            name[3:].decode(): unquote(value.decode("latin-1"), errors="strict") for name, value in headers.items() if name.startswith(_CE)
+            name[3:].decode(): unquote(value.decode(), errors="strict") for name, value in headers.items() if name.startswith(_CE)
         }
     except UnicodeDecodeError:
         raise _unreadable("the ce- headers are percent-encoded UTF-8") from None
