@@ -9,7 +9,6 @@ from structlog.typing import EventDict, WrappedLogger
 
 from shared.observability.tracing import current_traceparent
 
-
 AGAIN_AFTER_SECONDS = 30.0
 
 
