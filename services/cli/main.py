@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from services.cli import dead_letters, keys, offsets, topics
+from services.cli import dead_letters, keys, offsets, replay, simulate, topics
 from services.cli import status as status_command
 from services.cli.running import here, join_running_stack
 from services.cli.settings import LocalSettings
@@ -28,6 +28,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(offsets.app, name="offsets")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("status")(status_command.status)
+app.command("simulate")(simulate.simulate)
+app.command("replay")(replay.replay)
 
 ServiceName = StrEnum("ServiceName", {name: name for name in existing_services()})  # type: ignore[misc]
 """What `serve` and `migrate` take."""
@@ -58,8 +60,11 @@ def serve(
 ) -> None:
     """Run one service in this process until SIGTERM."""
     join_running_stack()
-    main = importlib.import_module(f"services.{service}.main").main
-    raise typer.Exit(main(frozenset(role)) if role else main())
+    module = importlib.import_module(f"services.{service}.main")
+    roles = frozenset(role) if role else module.ROLES
+    if unknown := roles - module.ROLES:
+        raise ConfigurationError(f"{service} has no role {', '.join(sorted(unknown))}; it has {', '.join(sorted(module.ROLES))}")
+    raise typer.Exit(module.main(roles))
 
 
 @app.command()

@@ -1,0 +1,38 @@
+"""`hearback simulate`: a contact centre posts through the public API until it is told to stop."""
+
+import asyncio
+import secrets
+import signal
+from typing import Annotated
+
+import httpx
+import typer
+
+from services.cli.client import public_api
+from services.cli.running import join_running_stack
+from services.simulator.centre import ContactCentre
+from services.simulator.posting import Poster
+from services.simulator.run import Pace, Simulation
+from shared.clock import utc_now
+
+
+def simulate(
+    rate: Annotated[float, typer.Option(help="Events a second.", min=0.01, max=5000)] = 5.0,
+    seed: Annotated[int | None, typer.Option(help="The same number makes the same customers and answers.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="End after so long; not by itself when not given.", min=0)] = None,
+) -> None:
+    """Post what a contact centre would: surveys, contacts, comments and complaints, in English and Chinese."""
+    client = public_api(join_running_stack())
+    chosen = secrets.randbelow(2**31) if seed is None else seed
+    asyncio.run(_simulate(client, rate, chosen, seconds))
+
+
+async def _simulate(client: httpx.AsyncClient, rate: float, seed: int, seconds: float | None) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    opened_at = utc_now()
+    centre = ContactCentre(seed, run=f"{opened_at:%Y%m%dT%H%M%S%f}-{seed}")
+    async with client:
+        typer.echo(f"posting {rate:g} events a second to {client.base_url}")
+        await Simulation(Poster(client, typer.echo), centre, Pace(rate, opened_at, seconds), typer.echo).run(stop)
