@@ -6,13 +6,14 @@ It does what the route in api.py does, through the same `Events.post`; everythin
 import time
 
 import structlog
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.events import Answer, Events
 from shared.errors import Unavailable
 from shared.observability.tracing import traceparent_from
 from shared.web.access import Access, bearer_token
-from shared.web.problems import MEDIA_TYPE, Problem, unavailable
+from shared.web.problems import MEDIA_TYPE, Problem, unavailable, unforeseen
 from shared.web.requests import BodyTooLarge, RequestMetrics
 
 PATH = "/v1/events"
@@ -28,17 +29,24 @@ class FastLane:
         self._access = access
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
+        self._take = ServerErrorMiddleware(self._take_events, handler=unforeseen)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             await self._app(scope, receive, send)
-            return
-        began = time.perf_counter()
-        answer = await self._answer(scope, receive)
+        else:
+            await self._take(scope, receive, send)
+
+    async def _take_events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, status = time.perf_counter(), 500
+        try:
+            answer = await self._answer(scope, receive)
+            status = answer.status
+        finally:
+            self._metrics.answered(PATH, "POST", status, time.perf_counter() - began)
         headers = [(b"content-type", answer.media_type.encode()), (b"content-length", str(len(answer.body)).encode()), *answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
-        self._metrics.answered(PATH, "POST", answer.status, time.perf_counter() - began)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         headers = dict(scope["headers"])

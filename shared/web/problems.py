@@ -65,6 +65,11 @@ def not_found() -> Problem:
     return Problem(404, "not_found", "there is nothing with this id")
 
 
+async def unforeseen(_: Request, __: Exception) -> Response:
+    """500 without detail, for an error that nobody foresaw; whoever calls this raises it again, so that it is logged."""
+    return Problem(500, "internal", "something went wrong on our side; it is logged with this request's trace").response()
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of the app a problem+json; what is unforeseen stays a 500 without detail, and is logged."""
 
@@ -86,11 +91,8 @@ def add_problem_handlers(app: FastAPI) -> None:
         kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
         return Problem(error.status_code, kind, str(error.detail), headers=error.headers).response()
 
-    async def on_unforeseen(_: Request, __: Exception) -> Response:
-        return Problem(500, "internal", "something went wrong on our side; it is logged with this request's trace").response()
-
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(Unavailable, on_unavailable)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, on_unforeseen)
+    app.add_exception_handler(Exception, unforeseen)
