@@ -1,23 +1,21 @@
 """`POST /v1/clocks/simulate`: what a clock would say, from a calendar, a target and facts that are all in the request. Stores nothing."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.closed_loop.domain.calendar import Calendar
 from services.closed_loop.domain.clock import evaluate
+from services.closed_loop.domain.documents import TARGETS, Body, CalendarBody, ClockBody, TargetBody
 from services.closed_loop.domain.explanation import Why, explain
-from services.closed_loop.domain.facts import AgreedDate, BusinessDays, CalendarDays, ClockSpec, Fact, FactKind, OpenTime, Target
-from services.closed_loop.domain.hours import Weekday
+from services.closed_loop.domain.facts import Fact, FactKind
 from services.closed_loop.domain.reading import ClockReading, Status
 from services.closed_loop.domain.refusals import ClockRefused, Loc
-from shared.contracts.clocks import Percent
 from shared.contracts.fields import Instant, Name
 from shared.errors import FieldError
 from shared.web.access import Principal, requires
@@ -28,19 +26,6 @@ EXPLANATION_LIMIT = 20_000
 
 Reader = Annotated[Principal, Depends(requires("cases:read"))]
 
-
-def iso_date(value: object) -> object:
-    """Refuse what pydantic would take for a timestamp."""
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise PydanticCustomError("iso_date", "must be a date, YYYY-MM-DD, for example 2026-12-24")
-    return value
-
-
-LocalDate = Annotated[date, BeforeValidator(iso_date)]
-WallTime = Annotated[str, Field(max_length=5, description="HH:MM on the wall of the calendar's zone; 24:00 is the end of the day")]
-Windows = Annotated[list[tuple[WallTime, WallTime]], Field(max_length=48)]
-TargetSeconds = Annotated[float, Field(strict=True, ge=0.000001, le=1e9, description="Open time of the calendar; kept to the microsecond")]
-_TARGETS = ("target_seconds", "target_business_days", "target_calendar_days", "due_at")
 
 _EXAMPLE: dict[str, Any] = {
     "calendar": {
@@ -59,64 +44,6 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class Body(BaseModel):
-    """A part of the request: nothing unknown in it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class CalendarBody(Body):
-    """Opening hours. A weekday left out is closed; a special day beats a holiday, and one without windows is closed."""
-
-    zone: Annotated[str, Field(max_length=64, description="IANA time zone")]
-    windows: dict[Weekday, Windows]
-    holidays: Annotated[list[LocalDate], Field(max_length=5000)] = []
-    special_days: Annotated[dict[LocalDate, Windows], Field(max_length=5000)] = {}
-
-    def calendar(self) -> Calendar:
-        """The calendar. Raises ClockRefused."""
-        return Calendar.from_texts(self.zone, self.windows, self.holidays, self.special_days)
-
-
-class TargetBody(Body):
-    """At most one of four targets, which are never converted into each other."""
-
-    target_seconds: TargetSeconds | None = None
-    target_business_days: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = None
-    target_calendar_days: Annotated[int, Field(strict=True, ge=1, le=36_600)] | None = None
-    due_at: Instant | None = None
-
-    @model_validator(mode="after")
-    def one_target(self) -> Self:
-        """Refuse two targets."""
-        if sum(getattr(self, name) is not None for name in _TARGETS) > 1:
-            raise PydanticCustomError("targets", f"give only one of {', '.join(_TARGETS)}")
-        return self
-
-    def target(self) -> Target | None:
-        """The target, None where there is no deadline."""
-        if self.target_seconds is not None:
-            # A double holds every microsecond up to 1e9 seconds, so this rounds to the one that was meant.
-            return OpenTime(timedelta(microseconds=round(self.target_seconds * 1_000_000)))
-        if self.target_business_days is not None:
-            return BusinessDays(self.target_business_days)
-        if self.target_calendar_days is not None:
-            return CalendarDays(self.target_calendar_days)
-        return AgreedDate(self.due_at) if self.due_at is not None else None
-
-
-class ClockBody(TargetBody):
-    """What is asked of the clock. Without any target it has no deadline."""
-
-    warn_at_percent: Annotated[list[Percent], Field(max_length=100)] = []
-    retarget: Literal["retroactive", "from_change"] = "retroactive"
-    reopen: Literal["continue", "new_cycle"] = "continue"
-
-    def spec(self) -> ClockSpec:
-        """The same for the domain."""
-        return ClockSpec(self.target(), tuple(sorted(set(self.warn_at_percent))), self.retarget, self.reopen)
-
-
 class FactBody(TargetBody):
     """Something that happened to the clock. A target belongs to `retargeted`, which needs one."""
 
@@ -128,7 +55,7 @@ class FactBody(TargetBody):
     def target_when_retargeted(self) -> Self:
         """Refuse a target where it would be ignored, and its absence where it is meant."""
         if (self.target() is not None) != (self.kind == "retargeted"):
-            raise PydanticCustomError("targets", f"a fact of kind retargeted, and no other, has one of {', '.join(_TARGETS)}")
+            raise PydanticCustomError("targets", f"a fact of kind retargeted, and no other, has one of {', '.join(TARGETS)}")
         return self
 
     def fact(self) -> Fact:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import strategies as st
 
 from services.closed_loop.domain.calendar import Calendar
-from services.closed_loop.domain.facts import AgreedDate, BusinessDays, CalendarDays, ClockSpec, Fact, OpenTime, Target
+from services.closed_loop.domain.facts import KINDS, AgreedDate, BusinessDays, CalendarDays, ClockSpec, Fact, OpenTime, Target
 from services.closed_loop.domain.hours import WEEKDAYS, Window
 
 CHANGES = [
@@ -89,7 +89,7 @@ def simulations(draw: st.DrawFn, *, facts_at_most: int = 9) -> tuple[Calendar, C
     )
     start = draw(minutes_around(around, -3 * 1440, 0))
     later = st.integers(0, 3000).map(lambda n: start + timedelta(minutes=n))
-    happens = st.tuples(later, st.sampled_from(["started", "paused", "resumed", "stopped", "reopened", "cancelled", "retargeted"]))
+    happens = st.tuples(later, st.sampled_from(KINDS))
     facts = [Fact(start, "started")]
     for at, kind in draw(st.lists(happens, max_size=facts_at_most, unique=True)):
         facts.append(Fact(at, kind, draw(targets(around)) if kind == "retargeted" else None))

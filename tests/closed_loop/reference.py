@@ -152,9 +152,11 @@ class Walk:
                     return max(goal, at)
             elif running and counted >= goal:
                 return at
-        return None
+        # A due that was over before the clock began, or went on, is missed at once.
+        return self.now if isinstance(goal, datetime) and goal < self.now else None
 
     def take(self, fact: Fact) -> None:
+        self.now = fact.at
         active = self.state in ("running", "paused")
         if fact.kind == "started" and self.state == "unstarted":
             self.begin(fact.at)
@@ -166,7 +168,6 @@ class Walk:
             self.target = fact.target
             if self.spec.retarget == "from_change":
                 self.since, self.base = fact.at, self.counted
-            self.note()
         elif fact.kind == "stopped" and active:
             self.state = "stopped"
             self.met.append(self.breached_at is None if self.target else None)
@@ -176,6 +177,8 @@ class Walk:
             if self.spec.reopen == "new_cycle":
                 self.begin(fact.at)
             self.state = "running"
+        if self.state in ("running", "paused"):
+            self.note()
 
     def note(self) -> None:
         if self.target is None:
@@ -212,6 +215,7 @@ class Walk:
 
     def note_until(self, at: datetime, as_of: datetime, *, last: bool) -> None:
         """Note before a fact and at the end only: nothing else changes what the history says."""
+        self.now = at
         if self.state in ("running", "paused") and (not last or at >= as_of):
             self.note()
 

@@ -80,7 +80,7 @@ class _Clock:
             warnings=tuple(WarnAt(percent, at) for percent, at in sorted(warnings.items())),
             cycle=self._cycle,
             cycles=tuple(self._cycles),
-            happened=tuple(sorted(self._happened, key=lambda one: one.at)),
+            happened=tuple(sorted(self._happened, key=lambda one: (one.at, one.percent or DUE))),
             next_at=min(ahead.values()) + FIRST_INSTANT_AFTER if ahead else None,
             active=tuple(ActiveTime(part.start, part.end, part.paused) for part in (*self._past, *self._stretches)),
         )

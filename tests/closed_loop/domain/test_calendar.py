@@ -1,5 +1,6 @@
 """Open time: the laws that add and between keep, and the edges of clock changes."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -99,7 +100,7 @@ def test_a_window_inside_the_missing_hour_moves_and_one_that_ends_with_it_is_gon
 
 
 def test_a_date_that_the_zone_skips_is_no_business_day_and_opens_nothing() -> None:
-    apia = Calendar.from_texts("Pacific/Apia", WEEKDAYS_9_TO_5)  # type: ignore[arg-type]
+    apia = Calendar.from_texts("Pacific/Apia", WEEKDAYS_9_TO_5)
     thursday_noon = datetime(2011, 12, 29, 22, tzinfo=UTC)
 
     assert apia.open_windows(date(2011, 12, 30)) == ()
@@ -177,12 +178,13 @@ def test_time_that_never_comes_is_refused_and_not_looked_for_without_end() -> No
     start = datetime(2026, 1, 5, tzinfo=UTC)
 
     assert once.add(start, timedelta(hours=1)) == start + timedelta(hours=10)
-    for search in (
+    searches: list[Callable[[], datetime]] = [
         lambda: once.add(start, timedelta(hours=1, microseconds=1)),
         lambda: once.business_days_after(start, 1),
         lambda: once.calendar_days_after(start, 10**6),
         lambda: ALWAYS_OPEN.add(start, timedelta(days=999_999_999)),
-    ):
+    ]
+    for search in searches:
         with pytest.raises(Unreachable):
             search()
 

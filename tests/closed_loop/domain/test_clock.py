@@ -95,7 +95,7 @@ def test_what_happened_is_not_taken_back_by_time_alone(simulation: Simulation) -
     early = evaluate(calendar, spec, facts, as_of)
     late = evaluate(calendar, spec, facts, as_of + timedelta(days=2))
 
-    assert late.happened[: len(early.happened)] == early.happened
+    assert set(late.happened) >= set(early.happened)
     keys = [(one.kind, one.cycle, one.percent) for one in late.happened]
     assert len(keys) == len(set(keys))
 
