@@ -45,6 +45,38 @@ def check_declared_length(scope: Scope, limit: int) -> None:
         raise BodyTooLarge(limit)
 
 
+class _Exchange:
+    """One request and its answer. When the body turns out too large, what the app makes of that (FastAPI: a 400) is replaced."""
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._taken = 0
+        self.status = 500
+        self.started = False
+        self.too_large: BodyTooLarge | None = None
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._taken += len(message.get("body", b""))
+        if self._taken > self._limit:
+            self.too_large = BodyTooLarge(self._limit)
+            raise self.too_large
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.too_large is not None and not self.started:
+            return
+        if message["type"] == "http.response.start":
+            self.status, self.started = message["status"], True
+        await self._send(message)
+
+    async def refuse(self, scope: Scope, too_large: BodyTooLarge) -> None:
+        self.status = too_large.status
+        await too_large.response()(scope, self._receive, self._send)
+
+
 class RequestLayer:
     """Wraps the app."""
 
@@ -59,35 +91,17 @@ class RequestLayer:
             return
         began = time.perf_counter()
         token = current_traceparent.set(traceparent_from(header(scope, HEADER.encode())).decode())
-        status = 500
-
-        async def note_status(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        exchange = _Exchange(receive, send, self._max_body_bytes)
         try:
             check_declared_length(scope, self._max_body_bytes)
-            await self._app(scope, self._limited(receive), note_status)
+            await self._app(scope, exchange.receive, exchange.send)
         except BodyTooLarge as too_large:
-            await too_large.response()(scope, receive, note_status)
+            exchange.too_large = too_large
         finally:
-            self._tell(scope, status, time.perf_counter() - began)
+            if exchange.too_large is not None and not exchange.started:
+                await exchange.refuse(scope, exchange.too_large)
+            self._tell(scope, exchange.status, time.perf_counter() - began)
             current_traceparent.reset(token)
-
-    def _limited(self, receive: Receive) -> Receive:
-        taken = 0
-
-        async def limited() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > self._max_body_bytes:
-                raise BodyTooLarge(self._max_body_bytes)
-            return message
-
-        return limited
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
