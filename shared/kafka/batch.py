@@ -24,6 +24,7 @@ from shared.errors import InvalidEvent, Unavailable
 from shared.kafka.dead_letters import SourceRecord, dead_letter, is_for
 from shared.kafka.metrics import ConsumerMetrics
 from shared.loops import backoff, stopped_within
+from shared.observability.tracing import HEADER
 
 OldestUnread = Callable[[Partition, int, datetime | None], datetime | None]
 log = structlog.get_logger()
@@ -31,13 +32,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An event and where it stood on Kafka; `appended_at` is the broker's time."""
+    """An event and where it stood on Kafka; `appended_at` is the broker's time.
+
+    `traceparent` is the trace that the event belongs to; what a handler sends because of it carries it on.
+    """
 
     event: Event
     topic: str
     partition: int
     offset: int
     appended_at: datetime
+    traceparent: bytes | None = None
 
 
 class Handler(Protocol):
@@ -86,7 +91,8 @@ class BatchProcessor:
         if not is_for(self._group, record.headers):
             return
         try:
-            item.received = Received(decode(record.value), record.topic, record.partition, record.offset, record.appended_at)
+            trace = next((value for name, value in record.headers if name == HEADER), None)
+            item.received = Received(decode(record.value), record.topic, record.partition, record.offset, record.appended_at, trace)
         except InvalidEvent as refused:
             item.refusal = refused
 

@@ -120,6 +120,17 @@ async def test_an_event_has_its_effect_once_however_often_it_is_published(bench:
         await bench.until_noted("a", "b", "c")
 
 
+async def test_an_event_comes_with_the_trace_that_its_sender_gave_it(bench: Bench) -> None:
+    handler = Recorder(bench.name)
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with bench.consuming(handler):
+        await bench.send("traced", headers=[("traceparent", trace)])
+        await bench.send("not-traced")
+        await bench.until_noted("traced", "not-traced")
+
+    assert {r.event.id: r.traceparent for batch in handler.batches for r in batch} == {"traced": trace, "not-traced": None}
+
+
 async def test_a_restarted_consumer_goes_on_where_the_last_commit_was(bench: Bench) -> None:
     first, second = Recorder(bench.name), Recorder(bench.name)
     async with bench.consuming(first):
