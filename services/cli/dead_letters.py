@@ -17,7 +17,7 @@ from aiokafka import ConsumerRecord
 from rich.console import Console
 from rich.table import Table
 
-from services.cli.kafka_log import open_log, partitions_of
+from services.cli.kafka_log import open_log
 from services.cli.running import join_running_stack
 from shared.contracts.topics import TOPICS, dead_topic
 from shared.errors import ConfigurationError, Unavailable
@@ -126,22 +126,20 @@ async def read(kafka: KafkaSettings, wanted: Wanted) -> AsyncIterator[DeadLetter
 
     Raises Unavailable, and ConfigurationError when a topic is not there.
     """
-    async with open_log(kafka, CLIENT) as log:
-        partitions = await partitions_of(log, wanted.dead_topics())
-        ends = await log.end_offsets(partitions)
-        begins = await log.beginning_offsets(partitions)
-        unread = {partition for partition in partitions if begins[partition] < ends[partition]}
+    async with open_log(kafka, CLIENT, wanted.dead_topics()) as log:
+        begins, ends = await log.client.beginning_offsets(log.partitions), await log.client.end_offsets(log.partitions)
+        unread = {partition for partition in log.partitions if begins[partition] < ends[partition]}
         if unread:
-            log.assign(list(unread))
+            log.client.assign(list(unread))
         for partition in unread:
-            log.seek(partition, begins[partition])
+            log.client.seek(partition, begins[partition])
         while unread:
-            for partition, records in (await log.getmany(*unread, timeout_ms=POLL_MILLISECONDS)).items():
+            for partition, records in (await log.client.getmany(*unread, timeout_ms=POLL_MILLISECONDS)).items():
                 for record in records:
                     letter = _letter(record)
                     if record.offset < ends[partition] and letter is not None and wanted.takes(letter):
                         yield letter
-            unread = {partition for partition in unread if await log.position(partition) < ends[partition]}
+            unread = {partition for partition in unread if await log.client.position(partition) < ends[partition]}
 
 
 class NewestAttempts:

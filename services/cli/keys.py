@@ -6,7 +6,7 @@ Later ones can also be made over HTTP (`/v1/keys`) with a key that has the scope
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
 import httpx
@@ -161,7 +161,7 @@ def _future(text: str) -> datetime:
         raise ConfigurationError(f"--expires {refused.errors()[0]['msg']}") from None
     if at <= utc_now():
         raise ConfigurationError("--expires lies in the past: such a key would never work")
-    return at
+    return at.astimezone(UTC)
 
 
 def _described(key: access_store.Key) -> dict[str, Any]:

@@ -5,21 +5,17 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.dialects.postgresql import insert
 
 from services.cli.databases import open_database
-from services.cli.kafka_log import open_log, partitions_of
+from services.cli.kafka_log import open_log
 from services.cli.running import join_running_stack
 from services.cli.settings import SERVICES
 from shared.contracts.topics import TOPICS
 from shared.database.metadata import new_metadata
 from shared.database.offsets import Partition
 from shared.errors import ConfigurationError
-from shared.kafka.connection import client_arguments
 from shared.settings import KafkaSettings, load
-
-CLIENT = "hearback-offsets"
 
 app = typer.Typer(no_args_is_help=True, help="How far consumers have read.")
 
@@ -73,14 +69,7 @@ async def _seek(group: str, topic: str, to: End) -> dict[Partition, int]:
 
 async def _log(kafka: KafkaSettings, topic: str, to: End) -> tuple[str, dict[Partition, int]]:
     """The cluster's id, and where the log of each partition begins or ends. Raises Unavailable, ConfigurationError."""
-    admin = AIOKafkaAdminClient(**client_arguments(kafka, CLIENT))
-    async with open_log(kafka, CLIENT) as consumer:
-        partitions = await partitions_of(consumer, [topic])
-        read = consumer.beginning_offsets if to is End.BEGINNING else consumer.end_offsets
-        found = await read(partitions)
-        try:
-            await admin.start()
-            cluster = str((await admin.describe_cluster())["cluster_id"])
-        finally:
-            await admin.close()
-    return cluster, {Partition(p.topic, p.partition): offset for p, offset in found.items()}
+    async with open_log(kafka, "hearback-offsets", [topic]) as log:
+        read = log.client.beginning_offsets if to is End.BEGINNING else log.client.end_offsets
+        found = await read(log.partitions)
+    return log.cluster_id, {Partition(p.topic, p.partition): offset for p, offset in found.items()}

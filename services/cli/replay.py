@@ -58,7 +58,8 @@ class Result:
 def replay(file: File) -> None:
     """Post a file as history. It may be broken off and begun again: what was taken before is not counted twice.
 
-    The file holds one event as JSON a line, or is an open data set that is known by its header; exit code 1 when something in it was not taken.
+    The file holds one event as JSON a line, or is an open data set that is known by its header. Exit code 1 when something
+    in it was not taken.
     """
     client = public_api(join_running_stack())
     console = Console()

@@ -43,6 +43,7 @@ CHANNELS: dict[str, ChannelCharacter] = {
     "store": ChannelCharacter(0.08, 13.0, 0.82, "shops"),
     "messaging": ChannelCharacter(0.10, 13.5, 0.76, "digital"),
 }
+SEVERITIES = {"low": 0.2, "normal": 0.55, "high": 0.2, "critical": 0.05}
 KINDS = {"survey": 0.42, "interaction": 0.42, "comment": 0.12, "complaint": 0.04}
 
 
@@ -102,10 +103,10 @@ class ContactCentre:
         data["revision"] = data.get("revision", 1) + 1
         if "answers" in data:
             answer = self._rng.choice(data["answers"])
-            low, high = answer.get("scale_min", 0), answer.get("scale_max", 10)
-            answer["score"] = min(high, max(low, answer["score"] + self._rng.choice((-2, -1, 1, 2))))
+            points = range(answer.get("scale_min", 0), answer.get("scale_max", 10) + 1)
+            answer["score"] = self._rng.choice([point for point in points if 0 < abs(point - answer["score"]) <= 2])
         elif event["type"] == "feedback.complaint_raised.v1":
-            data["severity"] = "high"
+            data["severity"] = self._rng.choice([severity for severity in SEVERITIES if severity != data["severity"]])
         elif event["type"] == "interaction.completed.v1":
             data["resolved_on_first_contact"] = not data["resolved_on_first_contact"]
         else:
@@ -198,7 +199,7 @@ def _comment(rng: random.Random, visit: Visit) -> tuple[str, dict[str, Any]]:
 
 def _complaint(rng: random.Random, visit: Visit) -> tuple[str, dict[str, Any]]:
     category = rng.choice(list(COMPLAINTS))
-    severity = rng.choices(("low", "normal", "high", "critical"), (20, 55, 20, 5))[0]
+    severity = rng.choices(list(SEVERITIES), list(SEVERITIES.values()))[0]
     data: dict[str, Any] = {"text": _say(rng, COMPLAINTS[category], visit), "category": category, "severity": severity}
     remedy = rng.choice(REMEDIES)
     return "feedback.complaint_raised.v1", data if remedy is None else {**data, "remedy_sought": remedy}
