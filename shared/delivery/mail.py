@@ -1,0 +1,117 @@
+"""E-mail over the mail server that the operator has set. Mails of one group hang together in the reader's mailbox."""
+
+import ssl
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from hashlib import blake2b
+from typing import Literal
+
+import aiosmtplib
+import msgspec
+from pydantic import BaseModel, SecretStr
+
+from shared.clock import Clock
+from shared.delivery.delivery import Delivery, Outcome, Verdict
+
+
+class SmtpServer(BaseModel):
+    """The mail server. It is the operator's choice, may well be in a private network, and is not guarded."""
+
+    model_config = {"frozen": True}
+
+    host: str
+    port: int = 587
+    sender: str
+    """The address that mails come from; its domain also names their ids."""
+    encryption: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: SecretStr | None = None
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """The body of an e-mail's delivery. The text says all that the HTML says."""
+
+    subject: str
+    text: str
+    html: str | None = None
+
+    def encode(self) -> bytes:
+        """As `NewDelivery.body` holds it."""
+        return msgspec.json.encode(self)
+
+
+@dataclass(frozen=True, slots=True)
+class MailTarget:
+    """Whom to write to."""
+
+    to: tuple[str, ...]
+
+
+class MailSender:
+    """Sends deliveries as mails. The mail server's answer to all recipients decides; its id is the delivery's."""
+
+    def __init__(self, server: SmtpServer, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
+        self._server = server
+        self._domain = server.sender.rpartition("@")[2]
+        self._clock = clock
+        self._tls = tls or ssl.create_default_context()
+
+    async def send(self, target: MailTarget, delivery: Delivery) -> Outcome:
+        """One attempt, without a limit in time of its own."""
+        try:
+            message = self.message(target, delivery)
+        except (ValueError, msgspec.DecodeError) as invalid:
+            return Outcome(Verdict.REFUSED, f"no mail can be made of this: {type(invalid).__name__}")
+        try:
+            refused, _ = await self._hand_over(message, target)
+        except aiosmtplib.SMTPRecipientsRefused as all_refused:
+            return _answered(min(one.code for one in all_refused.recipients))
+        except aiosmtplib.SMTPDataError as answer:
+            return _answered(answer.code)
+        except (aiosmtplib.SMTPException, OSError) as failed:  # also what it has against us: password, sender, encryption
+            return Outcome(Verdict.AGAIN, f"the mail server: {type(failed).__name__}", getattr(failed, "code", None))
+        if refused:
+            return Outcome(Verdict.DELIVERED, f"taken, but not for {len(refused)} of {len(target.to)} recipients", 250)
+        return Outcome(Verdict.DELIVERED, "taken by the mail server", 250)
+
+    async def _hand_over(self, message: EmailMessage, target: MailTarget) -> tuple[dict[str, aiosmtplib.SMTPResponse], str]:
+        password = self._server.password
+        return await aiosmtplib.send(
+            message,
+            sender=self._server.sender,
+            recipients=list(target.to),
+            hostname=self._server.host,
+            port=self._server.port,
+            username=self._server.username,
+            password=None if password is None else password.get_secret_value(),
+            use_tls=self._server.encryption == "tls",
+            start_tls=self._server.encryption == "starttls",
+            tls_context=None if self._server.encryption == "none" else self._tls,
+            local_hostname=self._domain,
+            timeout=None,
+        )
+
+    def message(self, target: MailTarget, delivery: Delivery) -> EmailMessage:
+        """The mail. Raises ValueError (also msgspec's DecodeError) when the body or a recipient is none."""
+        mail = msgspec.json.decode(delivery.body, type=Mail)
+        group = blake2b(f"{delivery.tenant}\n{delivery.group_key}\n{delivery.receiver}".encode(), digest_size=16).hexdigest()
+        message = EmailMessage()
+        message["Message-ID"] = f"<{delivery.id}@{self._domain}>"
+        message["In-Reply-To"] = message["References"] = f"<{group}@{self._domain}>"
+        message["Date"] = format_datetime(self._clock())
+        message["From"] = Address(addr_spec=self._server.sender)
+        message["To"] = [Address(addr_spec=recipient) for recipient in target.to]
+        message["Subject"] = " ".join("".join(c if c.isprintable() else " " for c in mail.subject).split())
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(mail.text)
+        if mail.html is not None:
+            message.add_alternative(mail.html, subtype="html")
+        return message
+
+
+def _answered(code: int) -> Outcome:
+    """What a reply to recipients or to the mail means (RFC 5321, 4.2.1): 5xx is for good, all else comes again."""
+    verdict = Verdict.REFUSED if 500 <= code < 600 else Verdict.AGAIN
+    return Outcome(verdict, f"the mail server answered {code}", code)
