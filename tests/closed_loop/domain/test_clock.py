@@ -14,6 +14,7 @@ from services.closed_loop.domain.calendar import ALWAYS_OPEN, Calendar
 from services.closed_loop.domain.clock import evaluate
 from services.closed_loop.domain.explanation import explain
 from services.closed_loop.domain.facts import AgreedDate, BusinessDays, CalendarDays, ClockSpec, Fact, OpenTime, in_order
+from services.closed_loop.domain.hours import Window
 from services.closed_loop.domain.reading import ClockReading, FinishedCycle, Happening, WarnAt
 from services.closed_loop.domain.refusals import ExplanationTooLong, NotStarted, Unreachable
 from tests.closed_loop.calendars import berlin, simulations
@@ -294,6 +295,17 @@ def test_a_due_that_the_calendar_never_reaches_is_refused() -> None:
 
     with pytest.raises(Unreachable):
         evaluate(once, ClockSpec(OpenTime(2 * HOUR)), [Fact(at(0), "started")], at(1))
+
+
+def test_an_explanation_is_whole_where_the_clocks_were_set_over_midnight() -> None:
+    toronto = Calendar("America/Toronto", ((Window(0, 720), Window(720, 1440)),) * 7)
+    set_forward = datetime(1919, 3, 31, 4, 30, tzinfo=UTC)  # from 23:30 to 00:30 of the next date
+
+    reading = evaluate(toronto, ClockSpec(None), [Fact(set_forward + HOUR / 6, "started")], set_forward + HOUR)
+
+    parts = [(part.start, part.end, part.why) for part in explain(toronto, reading.active, 10)]
+    assert reading.elapsed == HOUR * 5 / 6
+    assert parts == [(set_forward + HOUR / 6, set_forward + HOUR, "open")]
 
 
 def test_an_explanation_has_a_limit() -> None:
