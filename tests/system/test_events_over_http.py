@@ -118,7 +118,8 @@ async def test_binary_mode_is_taken_with_its_percent_encoded_headers(post: Post)
     event = complaint()
     headers = {
         "ce-specversion": "1.0", "ce-type": event["type"], "ce-source": "/crm", "ce-id": f"{event['id']}%20%C3%BC",
-        "ce-time": event["time"], "ce-subject": "%E6%BC%A2%22", "ce-backfill": "true", "ce-myext": "100%25", "content-type": "application/json",
+        "ce-time": event["time"], "ce-subject": "%E6%BC%A2%22", "ce-backfill": "true",
+        "ce-myext": "100%25", "content-type": "application/json",
     }  # fmt: skip
 
     answer = await post(content=json.dumps(event["data"]).encode(), headers=headers)
