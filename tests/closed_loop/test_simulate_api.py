@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.closed_loop.domain.documents import TargetBody
 from services.closed_loop.domain.facts import OpenTime
-from services.closed_loop.simulate_api import Simulation, TargetBody, simulate
+from services.closed_loop.simulate_api import Simulation, simulate
 
 REQUEST: dict[str, Any] = {
     "calendar": {

@@ -116,6 +116,22 @@ def test_a_day_that_a_clock_change_empties_is_no_business_day() -> None:
     assert due == datetime(2026, 3, 31, 15, tzinfo=UTC)
 
 
+def test_windows_may_be_given_in_any_order_and_change_it_over_a_gap() -> None:
+    calendar = berlin({"sun": [("13:00", "14:00"), ("03:00", "03:10"), ("02:15", "02:45")]})
+
+    starts = [window.start for window in calendar.open_windows(date(2026, 3, 29))]
+
+    assert starts == [datetime(2026, 3, 29, hour, minute, tzinfo=UTC) for hour, minute in ((1, 0), (1, 15), (11, 0))]
+
+
+def test_a_business_day_ends_at_its_last_close() -> None:
+    calendar = berlin({"mon": [("13:30", "18:00"), ("08:00", "12:00")]})
+
+    due = calendar.business_days_after(datetime(2026, 1, 9, 12, tzinfo=UTC), 1)
+
+    assert due == datetime(2026, 1, 12, 17, tzinfo=UTC)
+
+
 def test_a_special_day_beats_a_holiday_and_may_be_closed() -> None:
     day, closed = date(2026, 12, 24), date(2026, 12, 23)
     calendar = berlin(holidays=[day], special_days={day: [("09:00", "12:00")], closed: []})
