@@ -11,14 +11,14 @@ class DeliveryMetrics:
     """Attempts, what became of deliveries, and how long they took."""
 
     def __init__(self, service: str, registry: CollectorRegistry) -> None:
-        prefix = f"hearback_{service}_deliver"
-        self._attempts = Counter(f"{prefix}y_attempts", "Attempts that ended.", ["kind", "verdict"], registry=registry)
-        self._dead = Counter(f"{prefix}ies_dead", "Deliveries that were set aside.", ["kind", "reason"], registry=registry)
+        prefix = f"hearback_{service}_delivery"
+        self._attempts = Counter(f"{prefix}_attempts", "Attempts that ended.", ["kind", "verdict"], registry=registry)
+        self._dead = Counter(f"{prefix}_dead", "Deliveries that were set aside.", ["kind", "reason"], registry=registry)
         self._seconds = Histogram(
-            f"{prefix}y_seconds", "From the making of a delivery to its success.", ["kind"], buckets=SECONDS, registry=registry
+            f"{prefix}_seconds", "From the making of a delivery to its success.", ["kind"], buckets=SECONDS, registry=registry
         )
         self._oldest = Gauge(
-            f"{prefix}ies_oldest_due_unprocessed_seconds", "How long the oldest open delivery has been due; 0 when none.", registry=registry
+            f"{prefix}_oldest_due_unprocessed_seconds", "How long the oldest open delivery has been due; 0 when none.", registry=registry
         )
 
     def attempted(self, settled: Delivery, outcome: Outcome) -> None:

@@ -1,6 +1,7 @@
 """The two tables that a service which sends something keeps in its own database.
 
-`delivery_tables(metadata)` adds them to the metadata; the service's migration makes them with these statements:
+`delivery_tables(metadata)` adds them to the metadata; the service's migration makes them with these
+statements (`INSTANT = sa.DateTime(timezone=True)`, as in the runtime's own migration):
 
     def upgrade() -> None:
         op.create_table(

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import os
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from shared.delivery.delivery import Delivery, Outcome, Verdict
 from shared.delivery.guard import GuardedNetwork, RefusedAddress
 
 PREFIX = "whsec_"
+HOST = re.compile(rb"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
 RETRIED_STATUSES = (408, 429)
 
 
@@ -55,6 +57,8 @@ def check_url(url: str) -> httpcore.URL:
         raise ValueError(f"this is no URL: {invalid}") from None
     if read.scheme not in ("http", "https") or not read.host:
         raise ValueError("the URL must begin with http:// or https:// and name a host")
+    if not HOST.fullmatch(read.raw_host):
+        raise ValueError("the URL's host must be a name or an address")
     if read.userinfo:
         raise ValueError("the URL must not hold a user or a password")
     return httpcore.URL(scheme=read.raw_scheme, host=read.raw_host, port=read.port, target=read.raw_path)
