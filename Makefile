@@ -32,7 +32,7 @@ fmt: $(INSTALLED) ## Format the code and sort its imports
 	$(BIN)/ruff check --fix .
 
 bench: $(INSTALLED) ## Measure, one script after the other
-	@for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for figure in ingest; do echo "== $$figure"; $(BIN)/python -m bench.$$figure || exit 1; done
 
 soak: $(INSTALLED) ## Run the full-size tests; commit the result that they leave in tests/soak.txt
 	@set -o pipefail; { git log -1 --format='commit %H'; $(BIN)/pytest -m soak; } | tee tests/soak.txt

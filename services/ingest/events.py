@@ -154,9 +154,11 @@ class Events:
                 await ticket.done
             except Unavailable as unavailable:
                 failure = unavailable
-        present = [item for lane, ticket in tickets for item in lane[: ticket.acknowledged]]
-        for item in present:
-            self._metrics.accepted(item.topic)
+        present: list[Accepted] = []
+        for lane, ticket in tickets:
+            if ticket.acknowledged:
+                present += lane[: ticket.acknowledged]
+                self._metrics.accepted(lane[0].topic, ticket.acknowledged)
         if failure is not None and not present:
             raise failure
         return present

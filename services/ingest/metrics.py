@@ -11,12 +11,12 @@ class IngestMetrics:
         self._rejected = Counter("hearback_ingest_rejected_events", "Events refused at the edge.", ["reason"], registry=registry)
         self._by_topic: dict[str, Counter] = {}
 
-    def accepted(self, topic: str) -> None:
-        """One more event of `topic` is in the log."""
+    def accepted(self, topic: str, count: int) -> None:
+        """So many more events of `topic` are in the log."""
         counter = self._by_topic.get(topic)
         if counter is None:
             counter = self._by_topic[topic] = self._accepted.labels(topic)
-        counter.inc()
+        counter.inc(count)
 
     def rejected(self, reason: str) -> None:
         """One more event was refused; `reason` is one of the contracts' codes."""
