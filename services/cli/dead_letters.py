@@ -15,7 +15,8 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from aiokafka import ConsumerRecord
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from services.cli.kafka_log import open_log
 from services.cli.running import join_running_stack
@@ -97,9 +98,10 @@ def list_letters(
     if as_json:
         typer.echo(json.dumps(letters))
         return
-    table = Table("when", "consumer", "reason", "record", "attempt", *(["content"] if show else []))
+    columns = ("at", "consumer", "reason", "record", "attempt", *(["content"] if show else []))
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for told in letters:
-        table.add_row(*(str(told[name]) for name in ("at", "consumer", "reason", "record", "attempt", *(["content"] if show else []))))
+        table.add_row(*(Text(str(told[name])) for name in columns))
     Console().print(table if letters else "no dead letters")
 
 

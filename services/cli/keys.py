@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.cli.databases import open_database
 from services.cli.running import join_running_stack
@@ -70,9 +70,9 @@ def list_keys(tenant: TenantOption, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps([_described(key) for key in keys]))
         return
-    table = Table("id", "scopes", "made", "expires", "revoked")
+    table = Table(Column("id", no_wrap=True), "scopes", "made", "expires", "revoked")
     for key in keys:
-        table.add_row(key.id, ", ".join(key.scopes), _iso(key.created_at), _iso(key.expires_at) or "", _iso(key.revoked_at) or "")
+        table.add_row(key.id, ", ".join(key.scopes), *(_short(at) for at in (key.created_at, key.expires_at, key.revoked_at)))
     Console().print(table)
 
 
@@ -167,6 +167,10 @@ def _future(text: str) -> datetime:
 def _described(key: access_store.Key) -> dict[str, Any]:
     instants = {"created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at}
     return {"id": key.id, "tenant": key.tenant, "scopes": list(key.scopes), **{name: _iso(at) for name, at in instants.items()}}
+
+
+def _short(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M}Z"
 
 
 def _iso(at: datetime | None) -> str | None:

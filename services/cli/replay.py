@@ -17,13 +17,14 @@ from services.cli.client import public_api
 from services.cli.replay_file import Reading, read_events
 from services.cli.running import join_running_stack
 from services.simulator.posting import Outcome, Poster, Say
+from shared.errors import ConfigurationError
 
 BATCH = 500
 IN_FLIGHT = 4
 REASONS_SHOWN = 10
 
 Progressed = Callable[[], None]
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE", help="NDJSON or a known CSV, or .gz.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="NDJSON or a known CSV, or .gz.")]
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ def replay(file: File) -> None:
     The file holds one event as JSON a line, or is an open data set that is known by its header. Exit code 1 when something
     in it was not taken.
     """
+    if not file.is_file():
+        raise ConfigurationError(f"there is no file {file}")
     client = public_api(join_running_stack())
     console = Console()
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()

@@ -35,7 +35,7 @@ class Reading:
 
 def read_events(path: Path, reading: Reading) -> Iterator[bytes]:
     """The events of the file, each as JSON. Raises ConfigurationError when it cannot be read to its end."""
-    with path.open("rb") as file, _readable(path):
+    with _readable(path), path.open("rb") as file:
         packed = file.peek(len(GZIP)).startswith(GZIP)
         text = io.TextIOWrapper(gzip.GzipFile(fileobj=file) if packed else file, encoding="utf-8-sig", newline="")
         for event in _events(path, text, reading):
@@ -103,6 +103,8 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise ConfigurationError(f"{path.name} is broken: it is no whole gzip file") from None
+    except PermissionError:
+        raise ConfigurationError(f"{path.name} may not be read by this user") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path.name} is not UTF-8 text") from None
     except csv.Error as error:

@@ -113,12 +113,14 @@ async def test_without_a_stack_the_commands_say_how_to_get_one(tmp_path: Path) -
 
     simulate = await alone.call("simulate")
     replay = await alone.call("replay", "history.csv")
+    missing = await alone.call("replay", "nothing.csv")
     unknown = await alone.call("replay", "history.csv", HEARBACK_INGEST_URL="http://127.0.0.1:9", HEARBACK_KEY="hb_a_b")
 
     for done in (simulate, replay):
         assert (done.returncode, done.stderr.splitlines()) == (
             2, ["hearback: no stack runs here: start it with `make run`, or set HEARBACK_INGEST_URL and HEARBACK_KEY"],
         )  # fmt: skip
+    assert (missing.returncode, missing.stderr) == (2, "hearback: there is no file nothing.csv\n")
     assert unknown.returncode == 2
     assert "history.csv is neither one event as JSON a line nor a data set" in unknown.stderr
     assert len(unknown.stderr.splitlines()) == 1
