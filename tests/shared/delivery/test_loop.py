@@ -82,7 +82,7 @@ async def test_a_receiver_that_fails_hangs_and_recovers_gets_one_id_and_delays_n
     known = Known(receiver, ["bad", "good"])
     receiver.answers("/bad", 500, HANG, 200)
 
-    async with running(loop_of(database, sessions, known)):
+    async with running(loop_of(database, sessions, known, replace(QUICK, timeout_seconds=1.5))):
         (bad,) = await put(sessions, message("bad"))
         await until(lambda: len(receiver.at("/bad")) == 2)
         hung_at = receiver.at("/bad")[1].at
@@ -91,10 +91,10 @@ async def test_a_receiver_that_fails_hangs_and_recovers_gets_one_id_and_delays_n
         delivered = await until_state(sessions, bad, "delivered")
 
     assert [arrival.id for arrival in receiver.at("/bad")] == [str(bad)] * 3
-    assert receiver.at("/good")[0].at - hung_at < QUICK.timeout_seconds
+    assert receiver.at("/good")[0].at - hung_at < 1.5
     assert receiver.at("/good")[0].at < receiver.at("/bad")[2].at
     assert (delivered.attempt, delivered.failures, delivered.first_error) == (3, 2, "answered 500")
-    assert delivered.last_error == "no answer within 0.5 s"
+    assert delivered.last_error == "no answer within 1.5 s"
     async with sessions() as session:
         attempts = await attempts_of(session, delivered)
     assert [(one.attempt, one.verdict, one.status) for one in attempts] == [(1, "again", 500), (2, "again", None), (3, "delivered", 200)]
@@ -108,7 +108,7 @@ async def test_a_receiver_with_a_backlog_hangs_in_its_own_lanes_only(
     receiver.answers("/hung", HANG)
     await put(sessions, *(message("hung", f"g{n:02}") for n in range(30)))
 
-    async with running(loop_of(database, sessions, known, replace(QUICK, per_receiver=2, at_once=8))):
+    async with running(loop_of(database, sessions, known, replace(QUICK, timeout_seconds=2, per_receiver=2, at_once=8))):
         await until(lambda: len(receiver.at("/hung")) == 2)
         ids = await put(sessions, *(message("good", f"g{n}") for n in range(6)))
         for id in ids:
@@ -117,7 +117,7 @@ async def test_a_receiver_with_a_backlog_hangs_in_its_own_lanes_only(
         async with sessions.begin() as session:
             await session.execute(text("DELETE FROM deliveries WHERE receiver = 'hung' AND state = 'pending'"))
 
-    assert begun <= 4
+    assert begun == 2
     assert receiver.most_in_flight <= 4
 
 
@@ -126,7 +126,7 @@ async def test_what_a_killed_process_had_claimed_is_delivered_by_another_under_t
 ) -> None:
     known = Known(receiver, ["a"])
     receiver.answers("/a", HANG, 200)
-    policy = replace(QUICK, lease_seconds=1, timeout_seconds=0.9)
+    policy = replace(QUICK, lease_seconds=2, timeout_seconds=1)
 
     async with running(loop_of(database, sessions, known, policy)) as killed:
         (id,) = await put(sessions, message())
@@ -180,10 +180,10 @@ async def test_a_process_that_was_stopped_beyond_its_lease_sends_nothing(
     class Stopped(Known):
         async def sender(self, session: AsyncSession, delivery: Delivery) -> Send | None:
             if delivery.attempt == 1:
-                await asyncio.sleep(0.6)  # SIGSTOP between claim and request looks like this
+                await asyncio.sleep(1.6)  # SIGSTOP between claim and request looks like this
             return await super().sender(session, delivery)
 
-    async with running(loop_of(database, sessions, Stopped(receiver, ["a"]), replace(QUICK, lease_seconds=1))):
+    async with running(loop_of(database, sessions, Stopped(receiver, ["a"]), replace(QUICK, lease_seconds=2))):
         (id,) = await put(sessions, message())
         delivered = await until_state(sessions, id, "delivered")
 
@@ -302,13 +302,13 @@ async def test_a_delivery_that_never_arrives_is_given_up_visibly(
     known = Known(receiver, ["a"])
     receiver.answers("/a", 503)
 
-    async with running(loop_of(database, sessions, known, replace(QUICK, give_up_seconds=0.6))):
+    async with running(loop_of(database, sessions, known, replace(QUICK, give_up_seconds=1))):
         (id,) = await put(sessions, message())
         dead = await until_state(sessions, id, "dead")
 
     assert (dead.dead_because, dead.last_error) == ("expired", "answered 503")
     assert dead.finished_at is not None
-    assert (dead.finished_at - dead.created_at).total_seconds() <= 0.6
+    assert (dead.finished_at - dead.created_at).total_seconds() <= 1
     assert dead.failures == len(receiver.arrivals) > 2
 
 
@@ -321,7 +321,7 @@ async def test_retry_after_is_honoured(database: DatabaseSettings, sessions: Ses
         await until_state(sessions, id, "delivered")
 
     first, second = receiver.arrivals
-    assert 1.0 <= second.at - first.at < 2.0
+    assert 1.0 <= second.at - first.at < 3.0
 
 
 async def test_a_redirect_is_not_followed(database: DatabaseSettings, sessions: Sessions, receiver: Receiver) -> None:
