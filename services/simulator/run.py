@@ -27,7 +27,7 @@ class Pace:
     def due(self, elapsed: float) -> list[datetime]:
         """The instants of the next events that have happened `elapsed` seconds after the opening, at most `AT_ONCE`."""
         until = elapsed if self.seconds is None else min(elapsed, self.seconds)
-        first, self.made = self.made, min(self.made + AT_ONCE, max(self.made, int(until * self.rate)))
+        first, self.made = self.made, min(self.made + AT_ONCE, int(until * self.rate))
         return [self.opened_at + timedelta(seconds=number / self.rate) for number in range(first + 1, self.made + 1)]
 
     def over(self, elapsed: float) -> bool:
