@@ -14,7 +14,15 @@ from services.cli.stack.ports import free_port
 from shared.settings import load
 
 HERE = Path(__file__).parents[2]
-PORTS = ("INGEST_PORT", "SCORING_PORT", "LOCAL_KAFKA_PORT", "LOCAL_KAFKA_CONTROLLER_PORT", "LOCAL_POSTGRES_PORT")
+PORTS = (
+    "INGEST_PORT",
+    "SCORING_PORT",
+    "CLOSED_LOOP_PORT",
+    "ALERTS_PORT",
+    "LOCAL_KAFKA_PORT",
+    "LOCAL_KAFKA_CONTROLLER_PORT",
+    "LOCAL_POSTGRES_PORT",
+)
 
 
 @dataclass

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tests.servers import KafkaServer, PostgresServer
 TENANT_SCOPES: tuple[Scope, ...] = ("ingest:write", "ingest:backfill", "metrics:read", "customers:read", "customers:erase", "cases:read",
                                     "cases:write", "cases:approve", "alerts:read", "alerts:write", "admin")  # fmt: skip
 READY_SECONDS = 60.0
+SHORT_WAITS = {"HEARBACK_KAFKA_SESSION_TIMEOUT_SECONDS": "6", "HEARBACK_KAFKA_REQUEST_TIMEOUT_SECONDS": "8"}
 
 
 class Service:
@@ -84,15 +85,14 @@ class Platform:
         self.kafka_settings = KafkaSettings(bootstrap=kafka.bootstrap)
         self.services: list[Service] = []
 
-    async def prepare(self, *services: str) -> None:
-        """Topics, databases and migrations of `services`."""
+    async def prepare(self, *services: str, waits: Mapping[str, str] = SHORT_WAITS) -> None:
+        """Topics, databases and migrations of `services`, which will run with these waits."""
         await ensure_topics(self.kafka_settings)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HEARBACK_")}
         self._environment = {
             **kept,
             "HEARBACK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
-            "HEARBACK_KAFKA_SESSION_TIMEOUT_SECONDS": "6",
-            "HEARBACK_KAFKA_REQUEST_TIMEOUT_SECONDS": "8",
+            **waits,
         }
         for service in services:
             url = await self.postgres.create_database(f"hearback_{service}")

@@ -4,10 +4,12 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from shared.clock import utc_now
+from tests.servers import KafkaServer, PostgresServer
 from tests.system.expectations import expect_truth
 from tests.system.platform import Platform, Service
 from tests.system.traffic import Event, make_events, post_all, revise
@@ -45,10 +47,28 @@ async def test_numbers_equal_a_recomputation_however_events_are_repeated_and_rev
 
 
 async def test_every_event_counts_once_through_a_kill_of_each_part_in_turn(platform: Platform, ingest: Service, scoring: Service) -> None:
-    rng = random.Random(9)
-    key = await platform.key("killed")
+    await count_through_kills(platform, ingest, scoring, random.Random(9), 5000)
+
+
+@pytest.mark.soak
+async def test_a_hundred_thousand_events_count_once_through_kills_with_the_shipped_waits(
+    kafka_server: KafkaServer, postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    platform = Platform(kafka_server, postgres_server, tmp_path)
+    await platform.prepare("ingest", "scoring", waits={})
+    ingest, scoring = await platform.start("ingest"), await platform.start("scoring")
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+
+    await count_through_kills(platform, ingest, scoring, random.Random(seed), 100_000)
+    await platform.stop_all()
+
+
+async def count_through_kills(platform: Platform, ingest: Service, scoring: Service, rng: random.Random, count: int) -> None:
+    """Send `count` events while ingest, scoring, Kafka and PostgreSQL are killed in turn; every number equals the truth."""
+    key = await platform.key(f"killed-{count}")
     start = utc_now().replace(second=0, microsecond=0) - timedelta(minutes=MINUTES)
-    events = make_events(rng, 5000, start, MINUTES)
+    events = make_events(rng, count, start, MINUTES)
     kills: list[tuple[float, Callable[[], Awaitable[None]]]] = [
         (0.15, lambda: _kill_and_start(ingest)),
         (0.35, lambda: _kill_and_start(scoring)),

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from services.cli.stack.child import started_at
+from tests.system import readme
 from tests.system.checkout import Checkout
 
 READY_WITHIN_SECONDS = 90.0  # what the product promises on two cores
@@ -74,6 +75,24 @@ class TestWhileItRuns:
         for service in stack["services"].values():
             answer = httpx.get(f"{service['url']}/v1/whoami", headers={"Authorization": f"Bearer {stack['demo']['key']}"})
             assert answer.json()["tenant"] == stack["demo"]["tenant"]
+
+    def test_every_command_of_the_readme_works(self, closed_checkout: Checkout) -> None:
+        stack = closed_checkout.stack(0.1)
+
+        called = closed_checkout.call("bash", "-c", readme.script(stack, pause_seconds=5))
+
+        assert called.returncode == 0, called.stdout + called.stderr
+        printed = readme.outputs(called.stdout)
+        posted, revised = (output for block, output in printed.items() if "/v1/events" in block)
+        assert posted == revised.replace("[0]", "[]") == '{"accepted":1,"duplicates":[],"rejected":[]}'
+        [numbers] = (output for block, output in printed.items() if "group_by=channel" in block)
+        assert '"value":100.0,"n":1' in numbers
+        assert '"slice":{"channel":"phone"}' in numbers
+        [published] = (output for block, output in printed.items() if "prometheus" in block)
+        assert re.search(r'hearback_scoring_metric_value{.*metric="nps".*window="1h"} -100.0', published)
+
+    def test_continuous_integration_calls_the_test_command_of_the_readme(self) -> None:
+        assert readme.ci_command() in readme.ELSEWHERE & set(readme.blocks())
 
     def test_postgres_does_not_run_as_root(self, closed_checkout: Checkout) -> None:
         pid = pids(closed_checkout.stack(0.1))["postgres"]

@@ -1,0 +1,58 @@
+"""The commands of the README, as a reader would copy them."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.system.checkout import HERE
+
+README = HERE / "README.md"
+ELSEWHERE = {"make run", "make test"}
+"""Commands that other tests execute: `make run` is running when these are called, `make test` is what calls them."""
+
+_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks() -> list[str]:
+    """Every block of shell commands, in order."""
+    return [block.strip() for block in _BLOCK.findall(README.read_text())]
+
+
+def commands() -> list[str]:
+    """The blocks to execute."""
+    return [block for block in blocks() if block not in ELSEWHERE]
+
+
+def on(stack: dict[str, Any], block: str) -> str:
+    """A block with the addresses of the stack that runs in the place of those that the README names."""
+    replaced = {
+        "http://127.0.0.1:8001": stack["services"]["ingest"]["url"],
+        "http://127.0.0.1:8002": stack["services"]["scoring"]["url"],
+        "kafka.example.com:9092": stack["kafka"]["bootstrap"],
+        "postgresql://hearback:secret@postgres.example.com/hearback_ingest": stack["postgres"]["databases"]["ingest"],
+        "postgresql://hearback:secret@postgres.example.com/hearback_scoring": stack["postgres"]["databases"]["scoring"],
+    }
+    for written, real in replaced.items():
+        block = block.replace(written, real)
+    return block
+
+
+def script(stack: dict[str, Any], pause_seconds: float) -> str:
+    """All blocks as one script that stops at the first failure; a marker line stands before each, a pause after what posts."""
+    lines = ["set -euo pipefail"]
+    for number, block in enumerate(commands()):
+        lines += [f"echo '=== {number}'", on(stack, block)]
+        if "/v1/events" in block:
+            lines.append(f"echo; sleep {pause_seconds}")
+    return "\n".join(lines)
+
+
+def outputs(printed: str) -> dict[str, str]:
+    """What each block printed, by the block."""
+    parts = re.split(r"^=== \d+$", printed, flags=re.MULTILINE)[1:]
+    return dict(zip(commands(), (part.strip() for part in parts), strict=True))
+
+
+def ci_command() -> str:
+    """The last line of .ci/run."""
+    return Path(HERE / ".ci" / "run").read_text().strip().splitlines()[-1]
