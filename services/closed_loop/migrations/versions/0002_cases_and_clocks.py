@@ -1,0 +1,156 @@
+"""Cases, their clocks with facts and announcements, the journal, and the configuration with all its versions."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql as pg
+
+revision = "0002"
+down_revision = "0001"
+
+INSTANT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "seen_events",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("event", sa.Uuid(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("meaning", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text()),
+        sa.PrimaryKeyConstraint("tenant", "event", name="pk_seen_events"),
+        comment="one row per event that could mean something to a case, with what it meant",
+    )
+    op.create_table(
+        "cases",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("origin_source", sa.Text(), nullable=False),
+        sa.Column("origin_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, comment="+1 with every command and every event that changes the case"),
+        sa.Column("sequence", sa.BigInteger(), nullable=False, comment="of the last event announced about the case or its clocks"),
+        sa.Column("backfill", sa.Boolean(), nullable=False),
+        sa.Column("silent", sa.Boolean(), nullable=False, comment="from history, and no person has commanded anything yet"),
+        sa.Column("customer", sa.Text()),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("category", sa.Text()),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("segment", sa.Text()),
+        sa.Column("product", sa.Text()),
+        sa.Column("region", sa.Text()),
+        sa.Column("language", sa.Text()),
+        sa.Column("team", sa.Text()),
+        sa.Column("owner", sa.Text()),
+        sa.Column("received_at", INSTANT, nullable=False),
+        sa.Column("opened_at", INSTANT, nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("closes_with", pg.ARRAY(sa.Text()), nullable=False),
+        sa.Column("acknowledged_at", INSTANT),
+        sa.Column("responded_at", INSTANT),
+        sa.Column("informed_at", INSTANT),
+        sa.Column("resolved_at", INSTANT),
+        sa.Column("closed_at", INSTANT),
+        sa.Column("next_step", sa.Text()),
+        sa.Column("promised_at", INSTANT),
+        sa.Column("outcome", sa.Text()),
+        sa.Column("pause_reason", sa.Text()),
+        sa.Column("paused_until", INSTANT),
+        sa.Column("withdrawal_offered_at", INSTANT),
+        sa.UniqueConstraint("tenant", "origin_source", "origin_id", name="uq_cases_tenant_origin_source_origin_id"),
+        sa.PrimaryKeyConstraint("tenant", "id", name="pk_cases"),
+    )
+    op.create_index("ix_cases_tenant_opened_at_id", "cases", ["tenant", "opened_at", "id"])
+    op.create_index("ix_cases_tenant_customer", "cases", ["tenant", "customer"])
+    op.create_table(
+        "clocks",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("spec", pg.JSONB(), nullable=False),
+        sa.Column("calendar_id", sa.Text(), nullable=False),
+        sa.Column("calendar_version", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("activity", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False, comment="as of the last change; a due that passed since shows in due_at"),
+        sa.Column("cycle", sa.Integer(), nullable=False),
+        sa.Column("due_at", INSTANT),
+        sa.Column("breached_at", INSTANT),
+        sa.Column("next_at", INSTANT, comment="when the timer fires; null for none"),
+        sa.UniqueConstraint("tenant", "case_id", "kind", name="uq_clocks_tenant_case_id_kind"),
+        sa.ForeignKeyConstraint(["tenant", "case_id"], ["cases.tenant", "cases.id"], name="fk_clocks_tenant_case_id"),
+        sa.PrimaryKeyConstraint("tenant", "id", name="pk_clocks"),
+    )
+    op.create_index("ix_clocks_next_at", "clocks", ["next_at"], postgresql_where=sa.text("next_at IS NOT NULL"))
+    op.create_table(
+        "clock_facts",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("clock", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False, comment="what the fact is known from"),
+        sa.Column("position", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("target", pg.JSONB()),
+        sa.Column("reason", sa.Text()),
+        sa.ForeignKeyConstraint(["tenant", "clock"], ["clocks.tenant", "clocks.id"], name="fk_clock_facts_tenant_clock"),
+        sa.PrimaryKeyConstraint("tenant", "clock", "id", name="pk_clock_facts"),
+    )
+    op.create_table(
+        "clock_announcements",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("clock", sa.Text(), nullable=False),
+        sa.Column("cycle", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("percent", sa.Integer(), nullable=False, comment="of a warning; 0 for a breach"),
+        sa.Column("at", INSTANT, nullable=False, comment="when it happened"),
+        sa.Column("detected_at", INSTANT, nullable=False),
+        sa.Column("told", sa.Boolean(), nullable=False, comment="false: passed over, when a case from history was first worked on"),
+        sa.Column("retracted", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["tenant", "clock"], ["clocks.tenant", "clocks.id"], name="fk_clock_announcements_tenant_clock"),
+        sa.PrimaryKeyConstraint("tenant", "clock", "cycle", "generation", "kind", "percent", name="pk_clock_announcements"),
+    )
+    op.create_table(
+        "journal",
+        sa.Column("position", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("case_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, comment="of the case after it"),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("entry", sa.Text(), nullable=False, comment="a command, the type of an event that came, or of one that was announced"),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("via", sa.Text(), nullable=False, comment="where it came from"),
+        sa.Column("text", sa.Text(), comment="what somebody said or wrote: the only personal data of the journal"),
+        sa.Column("details", pg.JSONB(), nullable=False),
+        sa.ForeignKeyConstraint(["tenant", "case_id"], ["cases.tenant", "cases.id"], name="fk_journal_tenant_case_id"),
+        sa.PrimaryKeyConstraint("position", name="pk_journal"),
+        comment="append-only: everything that was done to a case or announced about it",
+    )
+    op.create_index("ix_journal_tenant_case_id_position", "journal", ["tenant", "case_id", "position"])
+    op.create_table(
+        "policies",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, comment="from 2 on; 1 is the built-in default"),
+        sa.Column("document", pg.JSONB(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "version", name="pk_policies"),
+    )
+    op.create_table(
+        "calendars",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("document", pg.JSONB(), nullable=False),
+        sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", "version", name="pk_calendars"),
+    )
+
+
+def downgrade() -> None:
+    for table in ("journal", "clock_announcements", "clock_facts", "clocks", "cases", "seen_events", "policies", "calendars"):
+        op.drop_table(table)

@@ -1,0 +1,79 @@
+"""The timers of clocks: what is due is announced once, at its instant, by whichever replica gets the case first.
+
+A due waits while this service is known to be behind: a reply that stands unread in the log may be older than it. It waits for a minute
+at most, so that a stuck partition delays alarms and does not silence them.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.closed_loop.announcing import Doing, announce, together
+from services.closed_loop.configuration import Calendars
+from services.closed_loop.domain.clock import FIRST_INSTANT_AFTER
+from services.closed_loop.domain.decisions import fire
+from services.closed_loop.sources import GROUP, LIVE
+from services.closed_loop.store import CaseKey, clock_now, load, save, write_journal
+from shared.database.outbox import enqueue
+from shared.database.timers import TimerMetrics
+
+WAITS_AT_MOST = timedelta(seconds=60)
+
+_EARLIEST = sa.text("SELECT min(next_at) FROM clocks WHERE next_at IS NOT NULL")
+
+# Whoever holds a case is changing it and will set its timers anew, so it is skipped. The row of the case is the lock, not the clock's.
+_CLAIM = sa.text("""
+    WITH behind AS (
+        SELECT min(oldest_unread) AS since FROM consumer_offsets WHERE consumer_group = :group AND topic = ANY(CAST(:live AS text[]))
+    )
+    SELECT c.tenant, c.id, k.next_at FROM clocks k
+    JOIN cases c ON c.tenant = k.tenant AND c.id = k.case_id
+    CROSS JOIN behind
+    WHERE k.next_at <= now()
+      AND (behind.since IS NULL OR behind.since > k.next_at OR k.next_at <= now() - CAST(:longest AS interval))
+    ORDER BY array_position(ARRAY['critical', 'high', 'normal', 'low'], c.severity), k.next_at
+    LIMIT :limit
+    FOR UPDATE OF c SKIP LOCKED
+""")
+
+
+class ClockTimers:
+    """The shared.database.timers.Due of clocks."""
+
+    def __init__(self, calendars: Calendars, metrics: TimerMetrics) -> None:
+        self._calendars = calendars
+        self._metrics = metrics
+
+    async def earliest(self, session: AsyncSession) -> datetime | None:
+        """When the next timer fires."""
+        earliest: datetime | None = (await session.execute(_EARLIEST)).scalar_one()
+        return earliest
+
+    async def fire(self, session: AsyncSession, limit: int) -> int:
+        """Announce what is due, the highest severity first, then the earliest due. Does not commit."""
+        asked = {"group": GROUP, "live": list(LIVE), "longest": WAITS_AT_MOST, "limit": limit}
+        claimed = [(CaseKey(row.tenant, row.id), row.next_at) for row in await session.execute(_CLAIM, asked)]
+        if not claimed:
+            return 0
+        files = await load(session, self._calendars, {key for key, _ in claimed})
+        now = await clock_now(session)
+        announcements = []
+        for key in dict.fromkeys(key for key, _ in claimed):
+            announcement = announce(fire(files[key], now), Doing("timer", "timer", "clocks"), now)
+            announcements.append(announcement)
+            await save(session, files[key], announcement.file)
+        records, entries = together(announcements)
+        await write_journal(session, entries)
+        await enqueue(session, records)
+        for _, next_at in claimed:
+            self._metrics.fired(next_at - FIRST_INSTANT_AFTER, now)
+        return len(claimed)
+
+
+def after_start(caught_up: Callable[[], bool], monotonic: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
+    """Whether timers may fire: once the consumer has passed the end that the log had at its start, at the latest after a minute."""
+    latest = monotonic() + WAITS_AT_MOST.total_seconds()
+    return lambda: caught_up() or monotonic() >= latest

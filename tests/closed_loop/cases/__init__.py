@@ -1,0 +1,1 @@
+"""Cases, clocks and timers of closed_loop on a real database."""

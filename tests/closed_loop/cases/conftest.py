@@ -1,0 +1,40 @@
+"""closed_loop's database, migrated once for all tests and emptied before each."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from services.closed_loop.schema import metadata
+from shared.database.engine import Sessions, create_engine, create_sessions
+from shared.database.migrations import upgrade
+from shared.settings import DatabaseSettings
+from tests.closed_loop.cases.world import World
+from tests.servers import PostgresServer
+
+
+@pytest_asyncio.fixture(scope="session")
+async def closed_loop_database(postgres_server: PostgresServer) -> DatabaseSettings:
+    """A database of closed_loop's, at the head of its history."""
+    database = DatabaseSettings(url=SecretStr(await postgres_server.create_database("tests_closed_loop")))
+    await asyncio.to_thread(upgrade, "closed_loop", database)
+    return database
+
+
+@pytest_asyncio.fixture
+async def sessions(closed_loop_database: DatabaseSettings) -> AsyncIterator[Sessions]:
+    """Sessions on empty tables."""
+    engine = create_engine(closed_loop_database, "tests")
+    async with engine.begin() as connection:
+        await connection.execute(text(f"TRUNCATE {', '.join(table.name for table in metadata.sorted_tables)} RESTART IDENTITY"))
+    yield create_sessions(engine)
+    await engine.dispose()
+
+
+@pytest.fixture
+def world(sessions: Sessions) -> World:
+    """Events in, timers fired, events out."""
+    return World(sessions)
