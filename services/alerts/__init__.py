@@ -1,0 +1,1 @@
+"""Tells the right person when a number or a clock goes wrong: rules, routes, groups, receivers, deliveries."""

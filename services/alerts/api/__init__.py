@@ -1,0 +1,1 @@
+"""Alerts over HTTP: configuration, what fires and who has it, deliveries."""

@@ -1,0 +1,1 @@
+"""What alerts decides, as pure functions: rules, their states, clock facts, routes and groups. `now` always comes in."""
