@@ -4,15 +4,15 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest import access_store
 from shared.clock import Clock
 from shared.contracts.access import Scope
-from shared.contracts.fields import Language, Name, Tenant, Zone
+from shared.contracts.fields import Instant, Language, Name, Tenant, Zone
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
-from shared.web.access import SYSTEM_TENANT, Principal, requires
+from shared.web.access import SYSTEM_TENANT, Access, Principal, requires
 from shared.web.idempotency import once
 from shared.web.problems import Problem, not_found
 
@@ -21,6 +21,9 @@ Cursor = Annotated[str, Query(max_length=256, description="`next` of the page be
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=256)]
 Admin = Annotated[Principal, Depends(requires("admin"))]
 Operator = Annotated[Principal, Depends(requires("operator"))]
+
+ANNOUNCED_WITHIN_SECONDS = 3.0
+"""How long a new key waits to be on Kafka before it is given out; while Kafka is away it is given out all the same."""
 
 
 class NewTenant(BaseModel):
@@ -52,7 +55,7 @@ class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"scopes": ["ingest:write", "metrics:read"]}]})
 
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=64)]
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 class KeyView(BaseModel):
@@ -116,8 +119,8 @@ def tenant_routes(sessions: Sessions, clock: Clock) -> APIRouter:
     return router
 
 
-def key_routes(sessions: Sessions, clock: Clock) -> APIRouter:
-    """Routes of keys, for each tenant's administrator."""
+def key_routes(sessions: Sessions, clock: Clock, access: Access) -> APIRouter:
+    """Routes of keys, for each tenant's administrator. `access` tells when a new key has been announced."""
     router = APIRouter(prefix="/v1/keys", tags=["access"])
 
     @router.post("", status_code=201, summary="Make a key of this tenant")
@@ -138,6 +141,7 @@ def key_routes(sessions: Sessions, clock: Clock) -> APIRouter:
                 )
                 view = KeyView.model_validate(key, from_attributes=True)
                 await write.keep(view)
+        await access.announced(key.id, ANNOUNCED_WITHIN_SECONDS)
         return IssuedKey(key=text, **view.model_dump())
 
     @router.get("", summary="List the keys of this tenant")

@@ -59,7 +59,7 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
             engine = create_engine(settings.database, "hearback ingest")
             stack.push_async_callback(engine.dispose)
             sessions = create_sessions(engine)
-            routers += [tenant_routes(sessions, utc_now), key_routes(sessions, utc_now)]
+            routers += [tenant_routes(sessions, utc_now), key_routes(sessions, utc_now, access)]
             loops.append(DatabaseWatch(engine, "ingest", registry))
             loops.append(Relay(settings.database, producer, OutboxMetrics("ingest", registry), utc_now))
         requests = RequestMetrics("ingest", registry)

@@ -20,6 +20,7 @@ from shared.contracts.decoding import Event
 from shared.contracts.topics import ACCESS
 from shared.errors import Unavailable
 from shared.kafka.copy import TopicCopy
+from shared.loops import stopped_within
 from shared.settings import KafkaSettings
 from shared.web.problems import Problem
 
@@ -61,6 +62,7 @@ class Access:
         self._clock = clock
         self._keys: dict[str, _Key] = {}
         self._unknown: dict[str, float] = {}
+        self._awaited: dict[str, asyncio.Event] = {}
         self.copy = TopicCopy(kafka, ACCESS, self._take)
 
     async def missing(self) -> str | None:
@@ -108,6 +110,15 @@ class Access:
             self._unknown[key_id] = now + UNKNOWN_REMEMBERED_SECONDS
         raise unauthorized("this key is not known")
 
+    async def announced(self, key_id: str, seconds: float) -> None:
+        """Wait until a new key stands on Kafka, so that every service finds it; at most `seconds`."""
+        arrived = self._awaited[key_id] = asyncio.Event()
+        try:
+            if key_id not in self._keys:
+                await stopped_within(arrived, seconds)
+        finally:
+            del self._awaited[key_id]
+
     def _take(self, event: Event) -> None:
         sequence = event.sequence or 0
         if event.type == "access.key.v1":
@@ -117,6 +128,8 @@ class Access:
                 principal = Principal(event.tenant, record.key, frozenset(record.scopes), record.expires_at)
                 self._keys[record.key] = _Key(record.sha256, principal, record.revoked_at is not None, sequence)
                 self._unknown.pop(record.key, None)
+                if (awaited := self._awaited.get(record.key)) is not None:
+                    awaited.set()
 
 
 def bearer_token(authorization: str | None) -> str:

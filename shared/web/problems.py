@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from shared.errors import FieldError, Unavailable
+from shared.errors import FieldError, InvalidEvent, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -81,6 +81,11 @@ def add_problem_handlers(app: FastAPI) -> None:
         assert isinstance(error, Unavailable)
         return unavailable(error).response()
 
+    async def on_refused_data(_: Request, refused: Exception) -> Response:
+        assert isinstance(refused, InvalidEvent)  # a NUL in a cursor, say, which the database takes nowhere
+        detail = "the request holds something that can never be stored; leave out NUL characters and halves of surrogate pairs"
+        return Problem(422, "invalid_request", detail, errors=refused.errors).response()
+
     async def on_invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         errors = [FieldError(tuple(e["loc"]), e["msg"]) for e in error.errors()]
@@ -93,6 +98,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(Unavailable, on_unavailable)
+    app.add_exception_handler(InvalidEvent, on_refused_data)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, unforeseen)

@@ -143,6 +143,27 @@ async def test_a_key_is_good_until_the_instant_it_expires(desk: Desk, services: 
     assert (await refused(services[0], f"Bearer {expired}")).detail == "this key has expired"
 
 
+async def test_whoever_gives_a_key_out_can_wait_until_it_is_announced_and_no_longer_than_it_likes(
+    desk: Desk, services: tuple[Access, Access]
+) -> None:
+    clock = asyncio.get_running_loop().time
+    text = f"hb_{secrets.token_hex(8)}_new"
+    waiting = asyncio.create_task(services[0].announced(text.split("_")[1], 5))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+
+    began = clock()
+    await desk.announce(text)
+    await waiting
+    await services[0].announced(text.split("_")[1], 5)
+    assert clock() - began < 2
+    assert services[0].known(text) is not None
+
+    began = clock()
+    await services[0].announced("never", 0.2)
+    assert 0.2 <= clock() - began < 1
+
+
 async def test_a_wrong_secret_is_refused_whether_it_differs_in_a_letter_or_in_length(desk: Desk, services: tuple[Access, Access]) -> None:
     key = await desk.key()
     other = await desk.key()
