@@ -41,9 +41,9 @@ def script(stack: dict[str, Any], pause_seconds: float) -> str:
     """All blocks as one script that stops at the first failure; a marker line stands before each, a pause after what posts."""
     lines = ["set -euo pipefail"]
     for number, block in enumerate(commands()):
-        lines += [f"echo '=== {number}'", on(stack, block)]
+        lines += ["echo", f"echo '=== {number}'", on(stack, block)]
         if "/v1/events" in block:
-            lines.append(f"echo; sleep {pause_seconds}")
+            lines.append(f"sleep {pause_seconds}")
     return "\n".join(lines)
 
 
