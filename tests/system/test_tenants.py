@@ -169,6 +169,7 @@ def answered(id: str, channel: str, customer: str, words: str) -> dict[str, Any]
 async def world(platform: Platform, ingest: Service, scoring: Service) -> AsyncIterator[World]:
     """Every service runs, B has events and numbers in the channel `store`, A one event in `phone`."""
     started = {service.name: service for service in platform.services}
+    await platform.prepare(*existing_services())
     services = [started.get(name) or await platform.start(name) for name in existing_services()]
     suffix = uuid4().hex[:8]
     tenant_a, tenant_b = f"a-{suffix}", f"b-{suffix}"
