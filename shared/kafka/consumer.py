@@ -31,6 +31,7 @@ BATCH = 5000
 POLL_MILLISECONDS = 200
 HEARTBEAT_SECONDS = 1.0
 STALE_BATCHES_IN_A_ROW = 3
+LAST_TURN_SECONDS = 2.0
 NO_PARTITION = TopicPartition("", 0)
 
 log = structlog.get_logger()
@@ -105,15 +106,30 @@ class Consumer:
                 self._cluster = await self._cluster_id()
                 self._assignments = _Assignments(client)
                 client.subscribe(self._topics, listener=self._assignments)
-                while not stop.is_set():
-                    beat()
-                    await self._turn()
+                await self._turn_until(stop, beat)
             except KafkaError as error:
                 if not error.retriable:
                     raise
                 log.warning("kafka is away", action="consumer_reconnecting", error=type(error).__name__)
             finally:
                 await self._drain()
+
+    async def _turn_until(self, stop: asyncio.Event, beat: Beat) -> None:
+        """Turn until `stop` is set. Only then may a turn be cancelled: `getmany` blocks as long as a rebalance lasts."""
+
+        async def turn() -> None:
+            while not stop.is_set():
+                beat()
+                await self._turn()
+
+        turning, stopped = asyncio.create_task(turn()), asyncio.create_task(stop.wait())
+        await asyncio.wait((turning, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not turning.done() and not (await asyncio.wait({turning}, timeout=LAST_TURN_SECONDS))[0]:
+            turning.cancel()
+            await asyncio.wait({turning})
+        if not turning.cancelled():
+            turning.result()
 
     async def _turn(self) -> None:
         """Collect a finished batch, take up new partitions, fetch, start the next batch, tell how far we are."""

@@ -53,6 +53,7 @@ class Ticket:
         """Refuse the caller, unless it has its answer already."""
         if not self.done.done():
             self.done.set_exception(error)
+            self.records = ()  # the lane may still hold the ticket for as long as its batch in flight takes
 
     def acknowledge(self, count: int) -> None:
         """The next `count` records are in the log."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 
-SILENT_AFTER_SECONDS = 45.0
+SILENT_AFTER_SECONDS = 90.0  # longer than a rebalance may last, during which aiokafka hands nothing out
 
 Check = Callable[[], Awaitable[str | None]]
 """Says what is missing, in a few words, or None."""

@@ -115,8 +115,8 @@ class Platform:
 
     async def stop_all(self) -> None:
         """End every process that was started."""
-        for service in list(self.services):
-            await self.stop(service)
+        codes = {service.name: await self.stop(service) for service in list(self.services)}
+        assert not any(codes.values()), f"exit codes at the end: {codes}"
 
     async def key(self, tenant: str, scopes: Sequence[Scope] = TENANT_SCOPES) -> str:
         """A key of a tenant, which is made when it does not exist; it works as soon as the relay has announced it."""
