@@ -54,8 +54,7 @@ async def end_alerts(session: AsyncSession, endings: Sequence[Ending]) -> list[A
     for row in await _lock(session, sa.and_(alerts.c.id.in_(list(why)), alerts.c.ends_at.is_(None))):
         ending = why[row.id]
         ended.append(replace(row, ends_at=max(ending.at, row.starts_at), reason=ending.reason, sequence=row.sequence + 1))
-    for alert in ended:
-        await _save(session, alert)
+    await _save(session, ended)
     await announce(session, "resolved", ended, {alert.id: why[alert.id].actor for alert in ended})
     return ended
 
@@ -66,7 +65,7 @@ async def acknowledge(session: AsyncSession, tenant: str, id: uuid.UUID, actor: 
     if not found or not found[0].firing or found[0].acknowledged_at is not None:
         return found[0] if found else None
     alert = replace(found[0], acknowledged_at=now, acknowledged_by=actor, sequence=found[0].sequence + 1)
-    await _save(session, alert)
+    await _save(session, [alert])
     await announce(session, "acknowledged", [alert], {id: actor}, at=now)
     return alert
 
@@ -181,9 +180,18 @@ async def _lock(session: AsyncSession, condition: Any) -> list[Alert]:
     return [_alert(row) for row in await session.execute(query)]
 
 
-async def _save(session: AsyncSession, alert: Alert) -> None:
-    names = ("ends_at", "reason", "acknowledged_at", "acknowledged_by", "sequence")
-    await session.execute(sa.update(alerts).where(alerts.c.id == alert.id).values({name: getattr(alert, name) for name in names}))
+_CHANGING = ("ends_at", "reason", "acknowledged_at", "acknowledged_by", "sequence")
+_SAVE = (
+    sa.update(alerts)
+    .where(alerts.c.id == sa.bindparam("alert"))
+    .values({name: sa.bindparam(f"new_{name}", type_=alerts.c[name].type) for name in _CHANGING})
+)
+
+
+async def _save(session: AsyncSession, changed: Sequence[Alert]) -> None:
+    rows = [{"alert": alert.id, **{f"new_{name}": getattr(alert, name) for name in _CHANGING}} for alert in changed]
+    if rows:
+        await (await session.connection()).execute(_SAVE, rows)
 
 
 def _alert(row: Any) -> Alert:
