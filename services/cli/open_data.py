@@ -110,4 +110,35 @@ SF311 = DataSet(
     ),
     sf311,
 )  # fmt: skip
-KNOWN = (SF311,)
+
+
+_CFPB_CHANNELS = {"web": "web", "phone": "phone", "postal mail": "mail", "fax": "mail", "email": "email"}
+
+
+def cfpb(row: Row) -> Mapped:
+    """A complaint of the US Consumer Financial Protection Bureau. The file has dates only; the narrative is there when it was allowed."""
+    id, received = row["Complaint ID"].strip(), row["Date received"].strip()
+    received_at = _instant(received)
+    if not id or received_at is None:
+        return Mapped((), "has no id or no date received")
+    if received_at < EARLIEST:
+        return Mapped((), "was received before 2000")
+    text = row["Consumer complaint narrative"].strip() or ", ".join(t for t in (row["Issue"].strip(), row["Sub-issue"].strip()) if t)
+    named = {"product": row["Product"].strip(), "category": row["Issue"].strip(), "region": row["State"].strip()}
+    data = {
+        "channel": _CFPB_CHANNELS.get(row["Submitted via"].strip().casefold(), "other"),
+        "text": text or "no description",
+        "jurisdiction": "US-CFPB",
+        "received_at": received,
+        **{name: text for name, text in named.items() if text},
+    }
+    raised = {"specversion": "1.0", "id": id, "source": "/cfpb", "type": "feedback.complaint_raised.v1", "time": received_at.isoformat()}
+    return Mapped(({**raised, "data": data},))
+
+
+CFPB = DataSet(
+    "CFPB complaints",
+    frozenset({"Complaint ID", "Date received", "Consumer complaint narrative", "Issue", "Sub-issue", "Product", "State", "Submitted via"}),
+    cfpb,
+)
+KNOWN = (SF311, CFPB)

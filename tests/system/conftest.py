@@ -15,7 +15,7 @@ async def platform(
 ) -> AsyncIterator[Platform]:
     """Topics and databases are there; no service runs yet."""
     platform = Platform(kafka_server, postgres_server, tmp_path_factory.mktemp("services"))
-    await platform.prepare("ingest", "scoring")
+    await platform.prepare("ingest", "scoring", "closed_loop")
     yield platform
     await platform.stop_all()
 
@@ -24,6 +24,12 @@ async def platform(
 async def ingest(platform: Platform) -> Service:
     """The ingest process that all tests share."""
     return await platform.start("ingest")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def closed_loop(platform: Platform) -> Service:
+    """The closed_loop process that all tests share."""
+    return await platform.start("closed_loop")
 
 
 @pytest_asyncio.fixture(scope="session")
