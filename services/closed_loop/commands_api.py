@@ -92,7 +92,7 @@ async def _carry_out(
         more: dict[str, Any] = {"reason": refused.reason, "version": file.case.version}
         raise Problem(409, refused.kind, str(refused), headers={"ETag": etag(file.case.version)}, more=more) from None
     done = announce(decision, _doing(caller, command), now)
-    await save(session, file, done.file)
+    await save(session, [(file, done.file)])
     await write_journal(session, done.entries)
     await enqueue(session, done.records)
     return await present(session, done.file)

@@ -100,9 +100,7 @@ class ClosedLoopHandler:
             going.now = await clock_now(session)
         for work in rest:
             _follow(going, work, configured[work.event.tenant])
-        for key, before in going.loaded.items():
-            if going.files[key] != before:
-                await save(session, before, going.files[key])
+        await save(session, [(before, going.files[key]) for key, before in going.loaded.items() if going.files[key] != before])
         records, entries = together(going.announcements)
         await write_journal(session, entries)
         await enqueue(session, records)

@@ -14,6 +14,7 @@ from services.closed_loop.domain.facts import Fact
 Row = dict[str, Any]
 
 CASE_COLUMNS = tuple(field.name for field in fields(Case))
+READING_COLUMNS = ("generation", "activity", "status", "cycle", "due_at", "breached_at", "next_at")
 
 
 def case_row(case: Case) -> Row:
@@ -42,8 +43,7 @@ def clock_row(case: Case, clock: CaseClock) -> Row:
 
 def reading_row(clock: CaseClock) -> Row:
     """The columns of a clock that change."""
-    names = ("generation", "activity", "status", "cycle", "due_at", "breached_at", "next_at")
-    return {name: getattr(clock, name) for name in names}
+    return {name: getattr(clock, name) for name in READING_COLUMNS}
 
 
 def read_clock(row: Any, calendars: Mapping[CalendarKey, Calendar], facts: Sequence[Any], announced: Sequence[Any]) -> CaseClock:

@@ -16,7 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.closed_loop.configuration import CalendarKey, Calendars
 from services.closed_loop.domain.case import CaseFile
 from services.closed_loop.domain.case_clock import CaseClock
-from services.closed_loop.rows import announcement_row, case_row, clock_row, fact_row, has_timer, read_case, read_clock, reading_row
+from services.closed_loop.rows import (
+    CASE_COLUMNS,
+    READING_COLUMNS,
+    announcement_row,
+    case_row,
+    clock_row,
+    fact_row,
+    has_timer,
+    read_case,
+    read_clock,
+    reading_row,
+)
 from services.closed_loop.schema import cases, clock_announcements, clock_facts, clocks, journal
 from services.closed_loop.sources import TIMER_CHANNEL
 from shared.database.timers import wake
@@ -87,15 +98,21 @@ async def load(session: AsyncSession, calendars: Calendars, keys: Collection[Cas
     return found
 
 
-async def save(session: AsyncSession, before: CaseFile, after: CaseFile) -> None:
-    """Store what differs between two states of a locked case file."""
-    tenant, id = key_of(after)
-    if after.case != before.case:
-        await session.execute(sa.update(cases).where(cases.c.tenant == tenant, cases.c.id == id).values(case_row(after.case)))
-    for old, new in zip(before.clocks, after.clocks, strict=True):
-        if new != old:
-            await _save_clock(session, tenant, old, new)
-    if has_timer(after):
+async def save(session: AsyncSession, changes: Iterable[tuple[CaseFile, CaseFile]]) -> None:
+    """Store what differs between two states, before and after, of locked case files."""
+    changes = sorted(changes, key=lambda change: key_of(change[0]))
+    await _execute(session, _UPDATE_CASE, [_keyed(case_row(new.case)) for old, new in changes if new.case != old.case])
+    pairs = [(new.case, *pair) for old, new in changes for pair in zip(old.clocks, new.clocks, strict=True) if pair[0] != pair[1]]
+    await _execute(
+        session, _UPDATE_CLOCK, [_keyed({"tenant": case.tenant, "id": clock.id, **reading_row(clock)}) for case, _, clock in pairs]
+    )
+    gone = [{"b_tenant": case.tenant, "b_clock": old.id, "b_id": k.id} for case, old, new in pairs for k in old.facts if k not in new.facts]
+    await _execute(session, _DELETE_FACT, gone)
+    known = [fact_row(case.tenant, new.id, fact) for case, old, new in pairs for fact in new.facts if fact not in old.facts]
+    await _execute(session, sa.insert(clock_facts), known)
+    said = [announcement_row(case.tenant, new.id, one) for case, old, new in pairs for one in new.announced if one not in old.announced]
+    await _execute(session, _KEEP_ANNOUNCEMENT, said)
+    if any(has_timer(new) for _, new in changes):
         await wake(session, TIMER_CHANNEL)
 
 
@@ -129,19 +146,30 @@ def _by_clock(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
     return found
 
 
-async def _save_clock(session: AsyncSession, tenant: str, old: CaseClock, new: CaseClock) -> None:
-    changed = sa.update(clocks).where(clocks.c.tenant == tenant, clocks.c.id == new.id).values(reading_row(new))
-    await session.execute(changed)
-    gone = [known.id for known in old.facts if known not in new.facts]
-    if gone:
-        mine = sa.and_(clock_facts.c.tenant == tenant, clock_facts.c.clock == new.id, clock_facts.c.id.in_(gone))
-        await session.execute(sa.delete(clock_facts).where(mine))
-    added = [fact_row(tenant, new.id, known) for known in new.facts if known not in old.facts]
-    if added:
-        await session.execute(sa.insert(clock_facts), added)
-    rows = [announcement_row(tenant, new.id, one) for one in new.announced if one not in old.announced]
+async def _execute(session: AsyncSession, statement: sa.Executable, rows: Sequence[dict[str, Any]]) -> None:
+    """One statement for many rows, none for none."""
     if rows:
-        adding = insert(clock_announcements)
-        key = [column.name for column in clock_announcements.primary_key]
-        retracting = adding.on_conflict_do_update(index_elements=key, set_={"retracted": adding.excluded.retracted})
-        await session.execute(retracting, rows)
+        await session.execute(statement, rows)
+
+
+def _keyed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for an update: the key is bound under other names than the columns that are set."""
+    return {"b_tenant": row["tenant"], "b_id": row["id"], **{name: value for name, value in row.items() if name not in ("tenant", "id")}}
+
+
+def _update(table: sa.Table, columns: Iterable[str]) -> sa.Update:
+    mine = table.c.tenant == sa.bindparam("b_tenant"), table.c.id == sa.bindparam("b_id")
+    return sa.update(table).where(*mine).values({name: sa.bindparam(name) for name in columns if name not in ("tenant", "id")})
+
+
+_UPDATE_CASE = _update(cases, CASE_COLUMNS)
+_UPDATE_CLOCK = _update(clocks, READING_COLUMNS)
+_DELETE_FACT = sa.delete(clock_facts).where(
+    clock_facts.c.tenant == sa.bindparam("b_tenant"),
+    clock_facts.c.clock == sa.bindparam("b_clock"),
+    clock_facts.c.id == sa.bindparam("b_id"),
+)
+_KEEPING = insert(clock_announcements)
+_KEEP_ANNOUNCEMENT = _KEEPING.on_conflict_do_update(
+    index_elements=[column.name for column in clock_announcements.primary_key], set_={"retracted": _KEEPING.excluded.retracted}
+)

@@ -21,6 +21,8 @@ from shared.database.outbox import enqueue
 from shared.database.timers import TimerMetrics
 
 WAITS_AT_MOST = timedelta(seconds=60)
+AT_ONCE = 250
+"""Nobody hears of any before all of them are committed, so that many at once must not make the first ones late."""
 
 _EARLIEST = sa.text("SELECT min(next_at) FROM clocks WHERE next_at IS NOT NULL")
 
@@ -54,17 +56,15 @@ class ClockTimers:
 
     async def fire(self, session: AsyncSession, limit: int) -> int:
         """Announce what is due, the highest severity first, then the earliest due. Does not commit."""
-        asked = {"group": GROUP, "live": list(LIVE), "longest": WAITS_AT_MOST, "limit": limit}
+        asked = {"group": GROUP, "live": list(LIVE), "longest": WAITS_AT_MOST, "limit": min(limit, AT_ONCE)}
         claimed = [(CaseKey(row.tenant, row.id), row.next_at) for row in await session.execute(_CLAIM, asked)]
         if not claimed:
             return 0
         files = await load(session, self._calendars, {key for key, _ in claimed})
         now = await clock_now(session)
-        announcements = []
-        for key in dict.fromkeys(key for key, _ in claimed):
-            announcement = announce(fire(files[key], now), Doing("timer", "timer", "clocks"), now)
-            announcements.append(announcement)
-            await save(session, files[key], announcement.file)
+        ordered = list(dict.fromkeys(key for key, _ in claimed))
+        announcements = [announce(fire(files[key], now), Doing("timer", "timer", "clocks"), now) for key in ordered]
+        await save(session, [(files[key], announced.file) for key, announced in zip(ordered, announcements, strict=True)])
         records, entries = together(announcements)
         await write_journal(session, entries)
         await enqueue(session, records)

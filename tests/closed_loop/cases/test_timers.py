@@ -45,7 +45,7 @@ async def command(world: World, case: str, wanted: commands.Command) -> None:
     """Carried out as the API does it, without telling anybody."""
     async with world.sessions.begin() as session:
         file = (await load(session, world.calendars, [CaseKey(TENANT, case)]))[CaseKey(TENANT, case)]
-        await save(session, file, carry_out(file, wanted, await clock_now(session)).file)
+        await save(session, [(file, carry_out(file, wanted, await clock_now(session)).file)])
 
 
 @asynccontextmanager
