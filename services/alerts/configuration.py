@@ -100,6 +100,17 @@ async def put_route(session: AsyncSession, tenant: str, route: Route, origin: Or
     return StoredRoute(version, route, origin, now)
 
 
+async def drop_file_route(session: AsyncSession, tenant: str, actor: str, now: datetime) -> None:
+    """A tree that came from a file is in none any more: the shipped one is in force again."""
+    before = await rule_rows.find_route(session, tenant, for_update=True)
+    if before is None or before.origin != "file":
+        return
+    await rule_rows.save_route(session, tenant, read_route(ROUTE), before.version + 1, "shipped", now)
+    await record_change(
+        session, tenant=tenant, at=now, actor=actor, action="put", changed="routes", before=before.route.dump(), after=ROUTE
+    )
+
+
 def _check_origin(present: Origin | None, wanted: Origin, what: str) -> None:
     if present == "file" and wanted != "file":
         raise ConfigurationConflict("from_file", f"{what} comes from a configuration file; change it there")

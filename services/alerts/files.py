@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 import yaml  # type: ignore[import-untyped]
 
-from services.alerts.configuration import ConfigurationConflict, delete_rule, meet_tenants, put_route, put_rule
+from services.alerts.configuration import ConfigurationConflict, delete_rule, drop_file_route, meet_tenants, put_route, put_rule
 from services.alerts.domain.receiver import Receiver, read_receiver
 from services.alerts.domain.route import Route, read_route, receivers_of
 from services.alerts.domain.rule import Rule, RuleRefused, read_rule
@@ -99,6 +99,8 @@ class ConfiguredFiles:
                 await put_receiver(session, self._box, file.tenant, receiver, "file", ACTOR, now)
             if file.route is not None:
                 await put_route(session, file.tenant, file.route, "file", ACTOR, now)
+            else:
+                await drop_file_route(session, file.tenant, ACTOR, now)
             for rule in file.rules:
                 await put_rule(session, file.tenant, rule, "file", ACTOR, now)
             kept_rules, kept_receivers = {rule.rule for rule in file.rules}, {one.receiver for one in file.receivers}
