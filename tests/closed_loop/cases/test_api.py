@@ -341,6 +341,25 @@ async def test_history_wakes_with_a_persons_first_command_and_passes_over_what_w
                     ("clock.breached.v1", False)]  # fmt: skip
 
 
+async def test_attainment_counts_every_clock_once(world: World, api: httpx.AsyncClient) -> None:
+    old, older = utc_now() - 30 * HOUR, utc_now() - 40 * HOUR
+    await world.happen(*(complaint(id, at=old, severity="high") for id in ("met", "late", "unanswered", "gone")), complaint("new"))
+    await world.happen(reply("r1", case_of("met"), at=old + HOUR), reply("r2", case_of("late"), at=old + 25 * HOUR))
+    await done(api, case_of("new"), "pause", {"reason": "waiting_on_customer", "until": "2030-01-01T00:00:00Z"})
+    await world.happen(complaint("fresh"), complaint("withdrawn"), complaint("history", at=older, backfill=True))
+    await done(api, case_of("withdrawn"), "withdraw", {"reason": "x"})
+
+    everything = (await api.get("/v1/insights/sla")).json()["items"]
+    of_high = (await api.get("/v1/insights/sla", params={"severity": "high", "from": older.isoformat()})).json()["items"]
+    elsewhere = (await api.get("/v1/insights/sla", headers={"Authorization": "Bearer globex"})).json()["items"]
+
+    first = next(item for item in everything if item["clock"] == "first_response")
+    assert first == {"clock": "first_response", "attainment": 0.2, "n": 5, "met": 1, "breached": 4, "running": 1, "paused": 1,
+                     "cancelled": 1, "neutral": 0}  # fmt: skip
+    assert next(item for item in of_high if item["clock"] == "first_response")["n"] == 4
+    assert elsewhere == []
+
+
 async def test_policies_are_versioned_and_a_clock_keeps_the_one_it_began_under(world: World, api: httpx.AsyncClient) -> None:
     built_in = await api.get("/v1/policies")
     await world.happen(complaint("before"))

@@ -14,6 +14,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from services.closed_loop.attainment import Asked, attainment
 from services.closed_loop.configuration import save_calendar
 from services.closed_loop.domain.case import CaseFile
 from services.closed_loop.domain.documents import CalendarBody
@@ -102,6 +103,9 @@ async def test_a_file_of_complaints_becomes_one_case_each_whose_attainment_is_th
     in_time = sum((row.sent - row.received).days <= 15 for row in all_rows)
     assert Counter(file.clocks[0].status for file in found.values()) == {"met": in_time, "breached": len(all_rows) - in_time}
     assert 0 < in_time < len(all_rows)
+    async with world.sessions.begin() as session:
+        (line,) = await attainment(session, TENANT, Asked())
+    assert (line.attainment, line.decided, line.running) == (in_time / len(all_rows), len(all_rows), 0)
     assert fired == 0
     said = await world.said()
     assert all(one.backfill for one in said)
