@@ -26,7 +26,7 @@ from services.alerts.store.groups import (
     lock_due_groups,
     members_of,
     note_notification,
-    save_group,
+    save_groups,
 )
 from services.alerts.store.receivers import StoredReceiver, find_receiver
 from services.alerts.store.rules import lock_rules
@@ -107,7 +107,7 @@ class GroupLooks:
     async def _look(self, session: AsyncSession, stored: StoredGroup, now: datetime) -> None:
         receiver = await find_receiver(session, stored.tenant, stored.receiver)
         if receiver is None or receiver.deleted:
-            await save_group(session, replace(stored, group=replace(stored.group, next_at=None)))  # saving the receiver looks again
+            await save_groups(session, [replace(stored, group=replace(stored.group, next_at=None))])  # saving the receiver looks again
             return
         alerts = await self._members(session, stored)
         last = None if stored.delivery is None else await find(session, stored.tenant, stored.delivery)
@@ -123,7 +123,9 @@ class GroupLooks:
         if looked.told:
             told = [alerts[uuid.UUID(id)] for id in looked.told]
             after = await self._tell(session, after, receiver, told, looked.left_out)
-        await save_group(session, after)
+        elif last is not None and last.state == "dead" and not any(alert.firing for alert in alerts.values()):
+            after = replace(stored, group=replace(looked.group, next_at=None))  # nobody waits for what will not arrive
+        await save_groups(session, [after])
         await forget_members(session, stored.id, [uuid.UUID(id) for id in looked.forgotten])
 
     async def _members(self, session: AsyncSession, stored: StoredGroup) -> dict[uuid.UUID, Alert]:

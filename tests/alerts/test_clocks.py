@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.alerts import configuration
+from services.alerts.domain.route import read_route
 from services.alerts.domain.rule import read_rule
 from services.alerts.store.alerts import list_alerts
 from shared.database.engine import Sessions
@@ -151,7 +152,12 @@ async def test_tenants_with_the_same_cases_do_not_end_each_others_alerts(session
     assert await firing(sessions, "globex") == []
 
 
-async def test_five_thousand_breaches_and_their_ends_fit_into_one_transaction_each(sessions: Sessions) -> None:
+@pytest.mark.parametrize("group_by", [["kind"], ["case"]])
+async def test_five_thousand_breaches_and_their_ends_fit_into_one_transaction_each(sessions: Sessions, group_by: list[str]) -> None:
+    async with sessions.begin() as session:
+        await configuration.meet_tenants(session, ["acme"], NOON)
+        tree = read_route({"receiver": "default", "group_by": group_by})
+        await configuration.put_route(session, "acme", tree, "api", "key:k", NOON)
     batch = [clock("breached", 2, 3, case=f"case-{number}", breached=3) for number in range(5000)]
 
     await asyncio.wait_for(happen(sessions, *batch), timeout=12)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.alerts.domain.alert import Alert, named
 from services.alerts.schema import alerts
+from services.alerts.store.arrays import among, one_of
 from shared.contracts.alerts import AlertEvent
 from shared.contracts.decoding import encode_own
 from shared.contracts.fields import Versioned
@@ -51,7 +52,7 @@ async def end_alerts(session: AsyncSession, endings: Sequence[Ending]) -> list[A
     """End those of these alerts that fire, and announce it; returns them as they are now."""
     why = {ending.alert: ending for ending in endings}
     ended = []
-    for row in await _lock(session, sa.and_(alerts.c.id.in_(list(why)), alerts.c.ends_at.is_(None))):
+    for row in await _lock(session, sa.and_(one_of(alerts.c.id, why), alerts.c.ends_at.is_(None))):
         ending = why[row.id]
         ended.append(replace(row, ends_at=max(ending.at, row.starts_at), reason=ending.reason, sequence=row.sequence + 1))
     await _save(session, ended)
@@ -91,7 +92,7 @@ async def find_alert(session: AsyncSession, tenant: str, id: uuid.UUID) -> Alert
 
 async def alerts_by_id(session: AsyncSession, ids: Collection[uuid.UUID]) -> list[Alert]:
     """These alerts, the earliest first."""
-    query = sa.select(alerts).where(alerts.c.id.in_(list(ids))).order_by(alerts.c.starts_at, alerts.c.id)
+    query = sa.select(alerts).where(one_of(alerts.c.id, ids)).order_by(alerts.c.starts_at, alerts.c.id)
     return [_alert(row) for row in await session.execute(query)]
 
 
@@ -100,14 +101,14 @@ async def firing_of_clocks(session: AsyncSession, clocks: Iterable[tuple[str, st
     wanted = sorted(set(clocks))
     if not wanted:
         return []
-    query = sa.select(alerts).where(sa.tuple_(alerts.c.tenant, alerts.c.case).in_(wanted), alerts.c.ends_at.is_(None))
+    query = sa.select(alerts).where(among((alerts.c.tenant, alerts.c.case), wanted), alerts.c.ends_at.is_(None))
     return [_alert(row) for row in await session.execute(query)]
 
 
 async def firing_with(session: AsyncSession, tenants: Iterable[str], fingerprint: str) -> list[Alert]:
     """What fires with these labels in each of the tenants."""
     wanted = sorted(set(tenants))
-    query = sa.select(alerts).where(alerts.c.tenant.in_(wanted), alerts.c.fingerprint == fingerprint, alerts.c.ends_at.is_(None))
+    query = sa.select(alerts).where(one_of(alerts.c.tenant, wanted), alerts.c.fingerprint == fingerprint, alerts.c.ends_at.is_(None))
     return [_alert(row) for row in await session.execute(query)] if wanted else []
 
 
@@ -119,7 +120,7 @@ async def firing_of_rule(session: AsyncSession, tenant: str, rule: str) -> list[
 
 async def firing_families(session: AsyncSession, tenant: str, families: Iterable[str]) -> list[Alert]:
     """What fires of these families, whatever its severity."""
-    query = sa.select(alerts).where(alerts.c.tenant == tenant, alerts.c.family.in_(sorted(set(families))), alerts.c.ends_at.is_(None))
+    query = sa.select(alerts).where(alerts.c.tenant == tenant, one_of(alerts.c.family, sorted(set(families))), alerts.c.ends_at.is_(None))
     return [_alert(row) for row in await session.execute(query)]
 
 

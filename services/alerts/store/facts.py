@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.alerts.schema import case_facts, clock_ends, tenants
+from services.alerts.store.arrays import among
 
 
 class CaseFact(NamedTuple):
@@ -38,7 +39,7 @@ async def case_facts_of(session: AsyncSession, cases: Iterable[tuple[str, str]])
     wanted = sorted(set(cases))
     if not wanted:
         return {}
-    query = sa.select(case_facts).where(sa.tuple_(case_facts.c.tenant, case_facts.c.case).in_(wanted))
+    query = sa.select(case_facts).where(among((case_facts.c.tenant, case_facts.c.case), wanted))
     return {(row.tenant, row.case): CaseFact(**row._mapping) for row in await session.execute(query)}
 
 
@@ -59,7 +60,7 @@ async def clock_ends_of(session: AsyncSession, clocks: Iterable[tuple[str, str]]
     wanted = sorted(set(clocks))
     if not wanted:
         return {}
-    query = sa.select(clock_ends).where(sa.tuple_(clock_ends.c.tenant, clock_ends.c.clock).in_(wanted))
+    query = sa.select(clock_ends).where(among((clock_ends.c.tenant, clock_ends.c.clock), wanted))
     return {(row.tenant, row.clock, row.state): row.sequence for row in await session.execute(query)}
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.alerts.domain.group import Group, touched
 from services.alerts.domain.route import Destination, Timing
 from services.alerts.schema import alert_groups, group_alerts, notifications
+from services.alerts.store.arrays import one_of
 from shared.database.timers import wake
 
 CHANNEL = "hearback_alert_groups"
@@ -37,8 +38,9 @@ class StoredGroup:
 async def join_groups(session: AsyncSession, tenant: str, joining: Sequence[tuple[uuid.UUID, Destination]]) -> None:
     """Put alerts into their groups, which are told as their timing says from now on."""
     wanted = {uuid.UUID(place.group_id(tenant)): place for _, place in joining}
-    for id, place in sorted(wanted.items()):
-        await session.execute(_make(id, tenant, place))
+    new = [_new(id, tenant, place) for id, place in sorted(wanted.items(), key=lambda item: item[0])]
+    for start in range(0, len(new), _AT_ONCE):
+        await session.execute(insert(alert_groups).values(new[start : start + _AT_ONCE]).on_conflict_do_nothing())
     await touch_groups(session, wanted, wanted)
     rows = sorted({(uuid.UUID(place.group_id(tenant)), alert) for alert, place in joining})
     for start in range(0, len(rows), _AT_ONCE):
@@ -48,7 +50,7 @@ async def join_groups(session: AsyncSession, tenant: str, joining: Sequence[tupl
 
 async def touch_groups_of(session: AsyncSession, alerts: Iterable[uuid.UUID]) -> None:
     """Something about these alerts changed: their groups look when their timing says."""
-    query = sa.select(group_alerts.c.group).distinct().where(group_alerts.c.alert.in_(list(alerts)))
+    query = sa.select(group_alerts.c.group).distinct().where(one_of(group_alerts.c.alert, alerts))
     await touch_groups(session, list((await session.execute(query)).scalars()))
 
 
@@ -63,11 +65,12 @@ async def touch_groups(session: AsyncSession, ids: Collection[uuid.UUID], places
     if not ids:
         return
     now: datetime = (await session.execute(sa.select(sa.func.now()))).scalar_one()
-    query = sa.select(alert_groups).where(alert_groups.c.id.in_(list(ids))).order_by(alert_groups.c.id).with_for_update()
-    for row in (await session.execute(query)).all():
-        stored = _group(row)
+    query = sa.select(alert_groups).where(one_of(alert_groups.c.id, ids)).order_by(alert_groups.c.id).with_for_update()
+    changed = []
+    for stored in map(_group, await session.execute(query)):
         timing = places[stored.id].timing if places else stored.timing
-        await save_group(session, replace(stored, timing=timing, group=touched(stored.group, timing, now)))
+        changed.append(replace(stored, timing=timing, group=touched(stored.group, timing, now)))
+    await save_groups(session, changed)
     await wake(session, CHANNEL)
 
 
@@ -84,22 +87,28 @@ async def earliest_look(session: AsyncSession) -> datetime | None:
     return earliest
 
 
-async def save_group(session: AsyncSession, stored: StoredGroup) -> None:
-    """Write what may change of a group."""
-    group = stored.group
-    values = {
-        "group_wait": stored.timing.group_wait,
-        "group_interval": stored.timing.group_interval,
-        "repeat_interval": stored.timing.repeat_interval,
-        "sequence": stored.sequence,
-        "delivery": stored.delivery,
-        "next_at": group.next_at,
-        "flushed_at": group.flushed_at,
-        "notified_at": group.notified_at,
-        "told_firing": sorted(group.told_firing),
-        "told_resolved": sorted(group.told_resolved),
-    }
-    await session.execute(sa.update(alert_groups).where(alert_groups.c.id == stored.id).values(values))
+_CHANGING = ("group_wait", "group_interval", "repeat_interval", "sequence", "delivery", "next_at", "flushed_at", "notified_at",
+             "told_firing", "told_resolved")  # fmt: skip
+_SAVE = (
+    sa.update(alert_groups)
+    .where(alert_groups.c.id == sa.bindparam("group"))
+    .values({name: sa.bindparam(f"new_{name}", type_=alert_groups.c[name].type) for name in _CHANGING})
+)
+
+
+async def save_groups(session: AsyncSession, changed: Sequence[StoredGroup]) -> None:
+    """Write what may change of groups."""
+    rows = []
+    for stored in changed:
+        told = {"told_firing": sorted(stored.group.told_firing), "told_resolved": sorted(stored.group.told_resolved)}
+        values = {**_values_of(stored.timing), **_values_of(stored), **_values_of(stored.group), **told}
+        rows.append({"group": stored.id, **{f"new_{name}": values[name] for name in _CHANGING}})
+    if rows:
+        await (await session.connection()).execute(_SAVE, rows)
+
+
+def _values_of(part: object) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in _CHANGING if hasattr(part, name)}
 
 
 async def members_of(session: AsyncSession, group: uuid.UUID) -> list[uuid.UUID]:
@@ -110,7 +119,7 @@ async def members_of(session: AsyncSession, group: uuid.UUID) -> list[uuid.UUID]
 async def forget_members(session: AsyncSession, group: uuid.UUID, alerts: Collection[uuid.UUID]) -> None:
     """Take alerts out of a group."""
     if alerts:
-        await session.execute(sa.delete(group_alerts).where(group_alerts.c.group == group, group_alerts.c.alert.in_(list(alerts))))
+        await session.execute(sa.delete(group_alerts).where(group_alerts.c.group == group, one_of(group_alerts.c.alert, alerts)))
 
 
 async def note_notification(session: AsyncSession, delivery: uuid.UUID, alerts: Sequence[uuid.UUID]) -> None:
@@ -124,8 +133,8 @@ async def told_by(session: AsyncSession, delivery: uuid.UUID) -> list[uuid.UUID]
     return list((await session.execute(query)).scalar_one_or_none() or ())
 
 
-def _make(id: uuid.UUID, tenant: str, place: Destination) -> Any:
-    row = {
+def _new(id: uuid.UUID, tenant: str, place: Destination) -> dict[str, Any]:
+    return {
         "id": id,
         "tenant": tenant,
         "receiver": place.receiver,
@@ -138,7 +147,6 @@ def _make(id: uuid.UUID, tenant: str, place: Destination) -> Any:
         "told_firing": [],
         "told_resolved": [],
     }
-    return insert(alert_groups).values(row).on_conflict_do_nothing()
 
 
 def _group(row: Any) -> StoredGroup:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.alerts.domain.route import Route, read_route
 from services.alerts.domain.rule import ClockRule, MetricRule, Rule, read_rule
 from services.alerts.schema import routes, rules
+from services.alerts.store.arrays import among, one_of
 
 Origin = Literal["shipped", "file", "api"]
 
@@ -50,7 +51,7 @@ async def metric_rules(session: AsyncSession, looked_at: Iterable[tuple[str, str
     query = (
         sa.select(rules)
         .where(rules.c.deleted_at.is_(None), rules.c.source == "metric")
-        .where(sa.tuple_(rules.c.tenant, rules.c.metric, rules.c.window).in_(wanted))
+        .where(among((rules.c.tenant, rules.c.metric, rules.c.window), wanted))
         .order_by(rules.c.tenant, rules.c.id)
         .with_for_update(read=True)
     )
@@ -62,7 +63,7 @@ async def metric_rules(session: AsyncSession, looked_at: Iterable[tuple[str, str
 
 async def clock_rules(session: AsyncSession, tenants: Iterable[str]) -> dict[str, list[tuple[int, ClockRule]]]:
     """The live clock rules of each tenant, with their versions."""
-    query = sa.select(rules).where(rules.c.deleted_at.is_(None), rules.c.source == "clock", rules.c.tenant.in_(sorted(set(tenants))))
+    query = sa.select(rules).where(rules.c.deleted_at.is_(None), rules.c.source == "clock", one_of(rules.c.tenant, sorted(set(tenants))))
     found: dict[str, list[tuple[int, ClockRule]]] = {}
     for row in await session.execute(query.order_by(rules.c.tenant, rules.c.id)):
         stored = _rule(row)
@@ -76,7 +77,7 @@ async def lock_rules(session: AsyncSession, keys: Iterable[tuple[str, str]]) -> 
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    query = sa.select(rules).where(sa.tuple_(rules.c.tenant, rules.c.id).in_(wanted)).order_by(rules.c.tenant, rules.c.id)
+    query = sa.select(rules).where(among((rules.c.tenant, rules.c.id), wanted)).order_by(rules.c.tenant, rules.c.id)
     return {(row.tenant, row.id): _rule(row) for row in await session.execute(query.with_for_update(read=True))}
 
 
@@ -131,7 +132,7 @@ async def find_route(session: AsyncSession, tenant: str, *, for_update: bool = F
 
 async def routes_of(session: AsyncSession, tenants: Iterable[str]) -> Mapping[str, Route]:
     """The trees of these tenants."""
-    query = sa.select(routes.c.tenant, routes.c.document).where(routes.c.tenant.in_(sorted(set(tenants))))
+    query = sa.select(routes.c.tenant, routes.c.document).where(one_of(routes.c.tenant, sorted(set(tenants))))
     return {row.tenant: _route(_text(row.document)) for row in await session.execute(query)}
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.alerts.domain.state import Phase, RuleState
 from services.alerts.schema import rule_states, sample_progress
+from services.alerts.store.arrays import among
 from shared.errors import Unavailable
 
 SETTLING = timedelta(seconds=2)
@@ -40,7 +41,7 @@ class StateRow:
 
 async def lock_states(session: AsyncSession, keys: Iterable[StateKey]) -> dict[StateKey, StateRow]:
     """The rows of these keys that exist, locked in the order of their keys."""
-    return await _locked(session, sa.tuple_(*_KEY).in_(sorted(set(keys))), skip=False)
+    return await _locked(session, among(_KEY, keys), skip=False)
 
 
 async def lock_states_of_rule(session: AsyncSession, tenant: str, rule: str) -> dict[StateKey, StateRow]:
@@ -52,7 +53,7 @@ async def lock_due_states(session: AsyncSession, keys: Sequence[StateKey]) -> di
     """Those of these rows whose timer still is due, without those that somebody else has."""
     if not keys:
         return {}
-    return await _locked(session, sa.and_(sa.tuple_(*_KEY).in_(keys), rule_states.c.next_at <= _reached()), skip=True)
+    return await _locked(session, sa.and_(among(_KEY, keys), rule_states.c.next_at <= _reached()), skip=True)
 
 
 async def due_states(session: AsyncSession, limit: int) -> list[StateKey]:
