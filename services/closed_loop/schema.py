@@ -109,7 +109,7 @@ clock_announcements = sa.Table(
     sa.Column("percent", sa.Integer, primary_key=True, comment="of a warning; 0 for a breach"),
     sa.Column("at", INSTANT, nullable=False, comment="when it happened"),
     sa.Column("detected_at", INSTANT, nullable=False),
-    sa.Column("told", sa.Boolean, nullable=False, comment="false: passed over, when a case from history was first worked on"),
+    sa.Column("told", sa.Boolean, nullable=False, comment="false: passed over in silence"),
     sa.Column("retracted", sa.Boolean, nullable=False),
     sa.ForeignKeyConstraint(["tenant", "clock"], ["clocks.tenant", "clocks.id"]),
 )

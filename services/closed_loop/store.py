@@ -79,6 +79,8 @@ async def add_files(session: AsyncSession, files: Sequence[CaseFile]) -> set[Cas
         await session.execute(sa.insert(clocks), [clock_row(case, clock) for case, clock in belonging])
         facts = [fact_row(case.tenant, clock.id, known) for case, clock in belonging for known in clock.facts]
         await session.execute(sa.insert(clock_facts), facts)
+        said = [announcement_row(case.tenant, clock.id, one) for case, clock in belonging for one in clock.announced]
+        await _execute(session, sa.insert(clock_announcements), said)
     if any(has_timer(file) for file in new):
         await wake(session, TIMER_CHANNEL)
     return added

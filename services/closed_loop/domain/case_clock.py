@@ -28,7 +28,7 @@ class KnownFact:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A warning or a breach that needs no further announcement. `told` is False for history that was passed over in silence."""
+    """A warning or a breach that needs no further announcement. `told` is False for what was passed over in silence."""
 
     kind: Literal["warned", "breached"]
     cycle: int
@@ -134,6 +134,8 @@ class _Settling:
             self._say("rescheduled", reason=telling.reason)
         finished = self._activity in ("stopped", "cancelled")
         pending = self._pending()
+        if (before.activity == "unstarted" or telling.rescheduled) and not telling.silent:
+            pending = self._without_overtaken(pending)
         if telling.waking:
             self._pass_over(pending)
             pending = []
@@ -169,6 +171,13 @@ class _Settling:
         """What has happened and was not announced: warnings once a cycle, breaches once a cycle unless retracted."""
         known = {(one.kind, one.cycle, one.percent) for one in self._announced if not one.retracted}
         return [one for one in self._reading.happened if (one.kind, one.cycle, one.percent) not in known]
+
+    def _without_overtaken(self, pending: list[Happening]) -> list[Happening]:
+        """What is breached from its beginning, or from a new target on, is one notice: its warnings are passed over."""
+        breaches = {one.cycle: one.at for one in pending if one.kind == "breached"}
+        overtaken = [one for one in pending if one.kind == "warned" and one.cycle in breaches and one.at <= breaches[one.cycle]]
+        self._pass_over(overtaken)
+        return [one for one in pending if one not in overtaken]
 
     def _announce(self, pending: Sequence[Happening]) -> None:
         now = self._telling.now

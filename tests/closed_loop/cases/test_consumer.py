@@ -160,7 +160,7 @@ async def test_an_early_answer_that_becomes_known_late_takes_the_breach_back_wit
 
     events = [one for one in await world.said(case_of("a")) if getattr(one.data, "kind", "") == "first_response"]
     types = [one.type.split(".")[1] for one in events]
-    assert types == ["started", "warned", "warned", "breached", "retracted", "met"]
+    assert types == ["started", "breached", "retracted", "met"]
     breached, retracted, met = events[-3:]
     assert (retracted.data.generation, retracted.data.breached_at) == (breached.data.generation, breached.data.breached_at)
     assert "replied_at" in retracted.data.reason
@@ -178,7 +178,7 @@ async def test_a_breach_after_a_retraction_is_announced_again_and_a_warning_is_n
     await world.fire()
 
     types = [type.split(".")[1] for type in await world.story(case, "first_response")]
-    assert types == ["started", "warned", "warned", "breached", "retracted", "met", "resumed", "breached"]
+    assert types == ["started", "breached", "retracted", "met", "resumed", "breached"]
     breaches = [one for one in await world.said(case) if one.type == "clock.breached.v1"]
     assert [one.data.generation for one in breaches] == [1, 2]
     assert len({one.id for one in await world.said()}) == len(await world.said())

@@ -80,14 +80,24 @@ async def test_what_is_due_is_announced_once_and_recorded_with_its_detection(wor
     fired = [await world.fire() for _ in range(3)]
 
     assert fired == [1, 0, 0]
-    events = [one for one in await world.said(case_of("a")) if one.type in ("clock.warned.v1", "clock.breached.v1")]
-    assert [(one.type, one.data.percent) for one in events] == [
-        ("clock.warned.v1", 50), ("clock.warned.v1", 75), ("clock.breached.v1", None)
-    ]  # fmt: skip
-    breached = events[-1]
+    (breached,) = [one for one in await world.said(case_of("a")) if one.type in ("clock.warned.v1", "clock.breached.v1")]
     assert breached.data.due_at == breached.data.breached_at == start + 24 * HOUR
     (noted,) = [one for one in (await first_response(world, case_of("a"))).announced if one.kind == "breached"]
     assert (noted.at, noted.detected_at) == (breached.data.due_at, breached.time)
+
+
+async def test_warnings_and_breach_are_announced_as_time_passes(world: World) -> None:
+    await world.configure(policies(2, warn=[50, 150]))
+    await world.happen(complaint("a", at=utc_now() - SECOND / 2))
+    case = case_of("a")
+
+    for due in (1, 2, 3):
+        received_at = (await world.file(case)).case.received_at
+        await asyncio.sleep(max(0.0, (received_at + due * SECOND - utc_now()).total_seconds() + 0.05))
+        assert await world.fire() == 1
+
+    said = [(one.type, one.data.percent) for one in await world.said(case) if one.type in ("clock.warned.v1", "clock.breached.v1")]
+    assert said == [("clock.warned.v1", 50), ("clock.breached.v1", None), ("clock.warned.v1", 150)]
 
 
 async def test_an_answer_before_the_timer_leaves_it_nothing_to_do(world: World) -> None:

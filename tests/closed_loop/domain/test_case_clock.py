@@ -124,3 +124,32 @@ def test_a_retarget_does_not_announce_a_standing_breach_again() -> None:
     assert [(one.type, one.generation) for one in changes] == [("rescheduled", 2)]
     assert later == []
     assert clock.status == "breached"
+
+
+def test_a_clock_that_is_breached_from_the_beginning_is_one_notice() -> None:
+    clock, _ = settle(new_clock("continue"), Telling(START + 70 * MINUTE))
+
+    clock, said = settle(clock, Telling(START + 71 * MINUTE, timer=True))
+    _, later = settle(clock, Telling(START + 100 * MINUTE, timer=True))
+
+    assert [one.type for one in said] == ["breached"]
+    assert [(one.type, one.percent) for one in later] == [("warned", 150)]
+
+
+def test_warnings_that_nobody_was_there_to_give_are_given_before_the_breach() -> None:
+    clock, _ = settle(new_clock("continue"), Telling(START))
+
+    _, said = settle(clock, Telling(START + 71 * MINUTE, timer=True))
+
+    assert [(one.type, one.percent) for one in said] == [("warned", 50), ("warned", 75), ("breached", None)]
+
+
+def test_a_target_that_is_over_when_it_is_given_is_one_notice() -> None:
+    clock, _ = settle(new_clock("continue"), Telling(START))
+    now = START + 20 * MINUTE
+
+    clock, changes = settle(clock.with_fact("t", Fact(now, "retargeted", OpenTime(5 * MINUTE))), Telling(now, rescheduled=True))
+    _, said = settle(clock, Telling(now + MINUTE, timer=True))
+
+    assert [one.type for one in changes] == ["rescheduled"]
+    assert [(one.type, one.percent, one.generation) for one in said] == [("breached", None, 2), ("warned", 150, 2)]

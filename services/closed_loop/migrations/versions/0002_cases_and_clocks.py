@@ -108,7 +108,7 @@ def upgrade() -> None:
         sa.Column("percent", sa.Integer(), nullable=False, comment="of a warning; 0 for a breach"),
         sa.Column("at", INSTANT, nullable=False, comment="when it happened"),
         sa.Column("detected_at", INSTANT, nullable=False),
-        sa.Column("told", sa.Boolean(), nullable=False, comment="false: passed over, when a case from history was first worked on"),
+        sa.Column("told", sa.Boolean(), nullable=False, comment="false: passed over in silence"),
         sa.Column("retracted", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["tenant", "clock"], ["clocks.tenant", "clocks.id"], name="fk_clock_announcements_tenant_clock"),
         sa.PrimaryKeyConstraint("tenant", "clock", "cycle", "generation", "kind", "percent", name="pk_clock_announcements"),
