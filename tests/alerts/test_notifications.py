@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import SMTP
 from cryptography.fernet import Fernet
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -30,6 +31,7 @@ from shared.database.engine import Sessions
 from shared.database.timers import TimerLoop, TimerMetrics
 from shared.delivery.guard import GuardedNetwork
 from shared.delivery.loop import DeliveryLoop
+from shared.delivery.mail import MailSender, SmtpServer
 from shared.delivery.metrics import DeliveryMetrics
 from shared.delivery.secrets import SecretBox
 from shared.delivery.webhook import WebhookSender
@@ -267,3 +269,47 @@ def test_a_mail_says_the_same_in_text_and_html_and_nothing_of_a_customer_becomes
     assert written.html is not None
     assert "case &lt;b&gt;1&lt;/b&gt;" in written.html
     assert b'"truncatedAlerts":3' in webhook_body(said)
+
+
+class _Mailbox:
+    """What aiosmtpd hands over."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        self.mails.append(envelope)
+        return "250 taken"
+
+
+async def test_an_email_receiver_gets_the_breach_as_a_mail(sessions: Sessions, alerts_database: DatabaseSettings) -> None:
+    mailbox = _Mailbox()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(mailbox, loop=loop), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    smtp = SmtpServer(host="127.0.0.1", port=port, sender="alerts@example.org", encryption="none")
+    network = GuardedNetwork(allow_private=False)
+    receivers = AlertReceivers(BOX, WebhookSender(network, utc_now), MailSender(smtp, utc_now))
+    stop = asyncio.Event()
+    delivering = DeliveryLoop(alerts_database, sessions, receivers, DeliveryMetrics("alerts", CollectorRegistry()))
+    async with sessions.begin() as session:
+        await configuration.meet_tenants(session, ["acme"], NOON)
+        people_to_tell = read_receiver({"receiver": "default", "kind": "email", "to": ["desk@example.org"]})
+        await put_receiver(session, BOX, "acme", people_to_tell, "api", "key:k", NOON)
+    await happen(sessions, case("opened", 1, 0), clock("breached", 2, 3, breached=3))
+    async with sessions.begin() as session:
+        await GroupLooks(TimerMetrics("hearback_groups", CollectorRegistry()), "http://alerts").fire(session, 100)
+
+    running = asyncio.create_task(delivering.run(stop, lambda: None))
+    async with asyncio.timeout(10):
+        while not mailbox.mails:
+            await asyncio.sleep(0.02)
+    stop.set()
+    await running
+    server.close()
+    network.close()
+
+    [envelope] = mailbox.mails
+    assert envelope.rcpt_tos == ["desk@example.org"]
+    assert b"Subject: [FIRING: 1] first_response, phone" in envelope.content
+    assert b"The first_response clock of case case-1 is breached" in envelope.content

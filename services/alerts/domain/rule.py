@@ -145,6 +145,8 @@ class MetricRule(RuleDocument):
             self._check_ladder(self.severity, own)
         if shared := sorted(set(self.group_by) & self.filter.keys()):
             refuse("group_by", f"{shared[0]} is in filter already")
+        if taken := sorted((set(self.group_by) | self.filter.keys()) & RESERVED_LABELS):
+            refuse("filter", f"{taken[0]} is a label that Hearback sets, so alerts cannot be told apart by it")
         if taken := sorted((set(self.group_by) | self.filter.keys()) & self.labels.keys()):
             refuse("labels", f"{taken[0]} is a dimension of this rule; use another name")
         return self

@@ -34,6 +34,7 @@ CLOCK: dict[str, Any] = {"rule": "r", "source": "clock", "state": "breached"}
         ({"severity": {"critical": {"below": 0.8}, "warning": {"below": 0.7}}, "condition": {}}, "the farther threshold"),
         ({"severity": {"critical": {"above": 0.8}, "warning": {"below": 0.7}}, "condition": {}}, "the same of above and below"),
         ({"severity": {"critical": {"below": 0.6}}, "condition": {"below": 0.7}}, "that of the mildest severity"),
+        ({"group_by": ["source"]}, "alerts cannot be told apart by it"),
         ({"rule": "Not A Name"}, "rule"),
         ({"plan": "surge"}, "plan: Extra inputs"),
     ],
