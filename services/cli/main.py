@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from services.cli import dead_letters, keys, offsets, replay, simulate, topics
+from services.cli import dead_letters, keys, listen, offsets, replay, simulate, topics
 from services.cli import status as status_command
 from services.cli.running import here, join_running_stack
 from services.cli.settings import LocalSettings
@@ -30,6 +30,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.command("status")(status_command.status)
 app.command("simulate")(simulate.simulate)
 app.command("replay")(replay.replay)
+app.command("listen")(listen.listen)
 
 ServiceName = StrEnum("ServiceName", {name: name for name in existing_services()})  # type: ignore[misc]
 """What `serve` and `migrate` take."""

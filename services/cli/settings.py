@@ -33,6 +33,7 @@ class LocalSettings(Settings):
     scoring_database_url: SecretStr | None = None
     closed_loop_database_url: SecretStr | None = None
     alerts_database_url: SecretStr | None = None
+    alerts_secrets_key: SecretStr | None = None
 
     simulate: bool = Field(default=True, validation_alias=AliasChoices("SIMULATE", "HEARBACK_SIMULATE"))
     java_home: Path | None = Field(default=None, validation_alias="JAVA_HOME")

@@ -15,7 +15,7 @@ async def platform(
 ) -> AsyncIterator[Platform]:
     """Topics and databases are there; no service runs yet."""
     platform = Platform(kafka_server, postgres_server, tmp_path_factory.mktemp("services"))
-    await platform.prepare("ingest", "scoring", "closed_loop")
+    await platform.prepare("ingest", "scoring", "closed_loop", "alerts")
     yield platform
     await platform.stop_all()
 
@@ -30,6 +30,12 @@ async def ingest(platform: Platform) -> Service:
 async def closed_loop(platform: Platform) -> Service:
     """The closed_loop process that all tests share."""
     return await platform.start("closed_loop")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def alerts(platform: Platform) -> Service:
+    """The alerts process that all tests share."""
+    return await platform.start("alerts")
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from services.cli.stack.ports import free_port
@@ -92,6 +93,8 @@ class Platform:
         self._environment = {
             **kept,
             "HEARBACK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "HEARBACK_ALERTS_ALLOW_PRIVATE_RECEIVERS": "true",
+            "HEARBACK_ALERTS_SECRETS_KEY": Fernet.generate_key().decode(),
             **waits,
         }
         for service in services:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from services.cli.stack.ports import free_port
 from tests.system.checkout import HERE
 
 README = HERE / "README.md"
@@ -23,28 +24,31 @@ def commands() -> list[str]:
     return [block for block in blocks() if block not in ELSEWHERE]
 
 
-def on(stack: dict[str, Any], block: str) -> str:
-    """A block with the addresses of the stack that runs in the place of those that the README names."""
+def on(stack: dict[str, Any], script: str) -> str:
+    """A script with the addresses of the stack that runs in the place of those that the README names."""
     replaced = {
         "http://127.0.0.1:8001": stack["services"]["ingest"]["url"],
         "http://127.0.0.1:8002": stack["services"]["scoring"]["url"],
+        "http://127.0.0.1:8003": stack["services"]["closed_loop"]["url"],
+        "http://127.0.0.1:8004": stack["services"]["alerts"]["url"],
         "kafka.example.com:9092": stack["kafka"]["bootstrap"],
-        "postgresql://hearback:secret@postgres.example.com/hearback_ingest": stack["postgres"]["databases"]["ingest"],
-        "postgresql://hearback:secret@postgres.example.com/hearback_scoring": stack["postgres"]["databases"]["scoring"],
+        "8090": str(free_port()),
     }
+    for service, url in stack["postgres"]["databases"].items():
+        replaced[f"postgresql://hearback:secret@postgres.example.com/hearback_{service}"] = url
     for written, real in replaced.items():
-        block = block.replace(written, real)
-    return block
+        script = script.replace(written, real)
+    return script
 
 
 def script(stack: dict[str, Any], pause_seconds: float) -> str:
     """All blocks as one script that stops at the first failure; a marker line stands before each, a pause after what posts."""
     lines = ["set -euo pipefail"]
     for number, block in enumerate(commands()):
-        lines += ["echo", f"echo '=== {number}'", on(stack, block)]
+        lines += ["echo", f"echo '=== {number}'", block]
         if "/v1/events" in block:
             lines.append(f"sleep {pause_seconds}")
-    return "\n".join(lines)
+    return on(stack, "\n".join(lines))
 
 
 def outputs(printed: str) -> dict[str, str]:

@@ -83,11 +83,17 @@ class TestWhileItRuns:
 
         assert called.returncode == 0, called.stdout + called.stderr
         printed = readme.outputs(called.stdout)
-        posted, revised = (output for block, output in printed.items() if "/v1/events" in block)
+        posted, revised, _ = (output for block, output in printed.items() if "/v1/events" in block)
         assert posted == revised.replace("[0]", "[]") == '{"accepted":1,"duplicates":[],"rejected":[]}'
         [numbers] = (output for block, output in printed.items() if "group_by=channel" in block)
         assert '"value":100.0,"n":1' in numbers
         assert '"slice":{"channel":"phone"}' in numbers
+        [told] = (output for block, output in printed.items() if "told.txt" in block and "wait" in block)
+        assert told.startswith("webhook ")
+        assert "signature genuine" in told
+        assert "The first_response clock of case" in told
+        [closed] = (output for block, output in printed.items() if "/close" in block)
+        assert '"state":"closed"' in closed
         [published] = (output for block, output in printed.items() if "prometheus" in block)
         assert re.search(r'hearback_scoring_metric_value{.*metric="nps".*window="1h"} -100.0', published)
 

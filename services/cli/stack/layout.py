@@ -29,6 +29,7 @@ class State:
         self.process_file = folder / "processes.json"
         self.lock_file = folder / "lock"
         self.demo_key = folder / "demo.key"
+        self.secrets_key = folder / "secrets.key"
 
     def log_of(self, part: str) -> Path:
         """Where the output of a part goes."""

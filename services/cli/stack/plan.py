@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
+from cryptography.fernet import Fernet
 
 from services.cli.settings import SERVICES, LocalSettings
+from services.cli.stack.files import read_file, replace_file
 from services.cli.stack.kafka import Kafka, KafkaSources
 from services.cli.stack.layout import State
 from services.cli.stack.ports import require_free
@@ -52,7 +54,21 @@ class Plan:
         for service in self.services:
             told[f"HEARBACK_{service.upper()}_DATABASE_URL"] = self.database_url(service)
             told[port_variable(service)] = str(self.settings.port_of(service))
+        if "alerts" in self.services:
+            told["HEARBACK_ALERTS_ALLOW_PRIVATE_RECEIVERS"] = "true"  # receivers of a try-out listen on this machine
+            told["HEARBACK_ALERTS_SECRETS_KEY"] = self._secrets_key()
         return told
+
+    def _secrets_key(self) -> str:
+        """The key that seals what receivers are told: the one named in the environment, else one that stays with the data."""
+        named = self.settings.alerts_secrets_key
+        if named is not None:
+            return named.get_secret_value()
+        kept = read_file(self.state.secrets_key)
+        if kept is None:
+            kept = Fernet.generate_key().decode()
+            replace_file(self.state.secrets_key, kept)
+        return kept
 
     def service_parts(self, client: httpx.AsyncClient) -> list[Service]:
         """The services, to be started once their databases exist."""
