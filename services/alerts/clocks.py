@@ -43,8 +43,8 @@ async def _take_turn(session: AsyncSession, cases: Sequence[Event], clocks: Sequ
     started: list[Alert] = []
     for event, fact in firing:
         case = known.get((fact.tenant, fact.case))
-        if case is not None and case.ended is not None and event.data.version <= case.version:
-            continue
+        if case is not None and case.ended is not None and event.data.version < case.version:
+            continue  # what the closing command itself found out is told, and ended by the events after it
         if event.sequence is not None and event.sequence <= over.get((fact.tenant, fact.clock, FIRES[fact.type]), -1):
             continue
         started += [clock_alert(rule, version, fact) for version, rule in rules.get(fact.tenant, ()) if fires(rule, fact)]

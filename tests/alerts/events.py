@@ -41,11 +41,12 @@ def sampled(*args: Any, partition: int = 0, **more: Any) -> Received:
 def clock_bytes(
     kind: str, sequence: int, seconds: float, *, case: str = "case-1", clock: str | None = None, generation: int = 0,
     breached: float | None = None, tenant: str = "acme", backfill: bool = False, percent: int | None = None, start: datetime = NOON,
+    id: str | None = None,
 ) -> bytes:  # fmt: skip
     breached_at = None if breached is None else start + timedelta(seconds=breached)
     data = ClockEvent(case=case, version=sequence, clock=clock or f"{case}-first", kind="first_response", cycle=0, generation=generation,
                       due_at=start, percent=percent, breached_at=breached_at)  # fmt: skip
-    return encode_own(f"clock.{kind}.v1", id=f"{case}:{sequence}", source="/closed_loop", tenant=tenant,
+    return encode_own(f"clock.{kind}.v1", id=id or f"{case}:{sequence}", source="/closed_loop", tenant=tenant,
                       time=start + timedelta(seconds=seconds), data=data, sequence=sequence, backfill=backfill)  # fmt: skip
 
 

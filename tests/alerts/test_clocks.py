@@ -120,6 +120,16 @@ async def test_a_breach_that_comes_after_its_end_does_not_come_back(sessions: Se
     assert await told(sessions) == []
 
 
+async def test_a_breach_that_the_closing_command_found_out_is_told_and_ended(sessions: Sessions) -> None:
+    closed = case("closed", 5, 9, state="closed")
+    breached = clock("breached", 5, 9, breached=3, id="case-1:breach")
+    met = clock("met", 6, 9, breached=3)
+
+    await happen(sessions, closed, breached, met)
+
+    assert await told(sessions) == [(FIRED, BREACH, None), ("resolved", BREACH, "met")]
+
+
 async def test_an_end_of_an_older_generation_does_not_end_a_newer_breach(sessions: Sessions) -> None:
     await happen(sessions, clock("breached", 6, 9, generation=2, breached=9))
 

@@ -169,7 +169,7 @@ def clock_alert(rule: ClockRule, version: int, fact: ClockFact) -> Alert:
         rule=rule.rule,
         rule_version=version,
         severity=rule.severity_name,
-        starts_at=fact.breached_at or fact.at,
+        starts_at=fact.breached_at if rule.state == "breached" and fact.breached_at else fact.at,
         case=fact.case,
         clock=fact.clock,
         cycle=fact.cycle,
