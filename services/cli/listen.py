@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Annotated, Any
 
 import typer
@@ -24,7 +24,7 @@ def listen(
     """Receive webhooks and show them, until Ctrl-C."""
     left = count
     handler = type("Handler", (_Receiver,), {"secret": secret, "as_json": as_json})
-    with ThreadingHTTPServer((HOST, port), handler) as server:
+    with HTTPServer((HOST, port), handler) as server:
         typer.echo(f"listening on http://{HOST}:{port}/", err=True)
         while left is None or left > 0:
             server.handle_request()
