@@ -11,6 +11,7 @@ from services.scoring.consumer import ScoringHandler
 from services.scoring.publisher import Publisher, PublisherMetrics
 from services.scoring.settings import ScoringSettings
 from services.scoring.sources import BACKFILL, GROUP, LIVE
+from services.scoring.wanted import WantedSeries
 from shared.clock import utc_now
 from shared.contracts.topics import METRICS_UPDATED, dead_topic
 from shared.database.engine import create_engine, create_sessions
@@ -66,7 +67,8 @@ async def _run(settings: ScoringSettings, kafka: KafkaSettings, roles: frozenset
             loops.append(Relay(settings.database, producer, OutboxMetrics("scoring", registry), utc_now))
         if "publisher" in roles:
             overlap = timedelta(seconds=settings.transaction_timeout_seconds) + OVERLAP_MARGIN
-            loops.append(Publisher(sessions, producer, PublisherMetrics(registry), overlap))
+            wanted = WantedSeries(kafka)
+            loops += [wanted.copy, Publisher(sessions, producer, PublisherMetrics(registry), overlap, wanted)]
         routers = [metric_routes(sessions)] if "api" in roles else []
         app = create_app(
             title="Hearback scoring",

@@ -21,6 +21,7 @@ from services.scoring.published import Claim, Claimed, activity, claim, every_sl
 from services.scoring.samples import record_of, sample_of
 from services.scoring.sources import read_until
 from services.scoring.store import begin_reading, histograms
+from services.scoring.wanted import WantedSeries
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.errors import Unavailable
@@ -55,8 +56,9 @@ class Publisher:
 
     name = "publisher"
 
-    def __init__(self, sessions: Sessions, sink: Sink, metrics: PublisherMetrics, overlap: timedelta) -> None:
+    def __init__(self, sessions: Sessions, sink: Sink, metrics: PublisherMetrics, overlap: timedelta, wanted: WantedSeries) -> None:
         self._sessions = sessions
+        self._wanted = wanted
         self._sink = sink
         self._metrics = metrics
         self._overlap = overlap
@@ -107,7 +109,8 @@ class Publisher:
             changed: Collection[Slice] = {a.line for a in seen if self._versions.get((a.line, a.writer)) != a.version}
             if self._minute != minute_of(now):
                 changed = await every_slice(session)
-        series.update(one for line in changed for one in series_of(line))
+        series.update(one for line in changed for one in (*series_of(line), *self._wanted.of(line)))
+        series.update(self._wanted.news())
         for one in series:
             self._pending.setdefault(one, now)
         self._versions = {(a.line, a.writer): a.version for a in seen}

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from services.scoring.consumer import ScoringHandler
 from services.scoring.publisher import Publisher, PublisherMetrics
 from services.scoring.sources import GROUP, LIVE
+from services.scoring.wanted import WantedSeries
 from shared.clock import utc_now
 from shared.contracts.decoding import Event, decode
 from shared.contracts.topics import FEEDBACK_EVENTS, METRICS_UPDATED
@@ -53,7 +54,7 @@ class Topic:
 
 
 def publisher(sessions: Sessions, topic: Topic | Producer) -> Publisher:
-    return Publisher(sessions, topic, PublisherMetrics(CollectorRegistry()), OVERLAP)
+    return Publisher(sessions, topic, PublisherMetrics(CollectorRegistry()), OVERLAP, WantedSeries(KafkaSettings(bootstrap="unused:9092")))
 
 
 def beat() -> None:
