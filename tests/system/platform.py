@@ -25,14 +25,26 @@ from tests.servers import KafkaServer, PostgresServer
 TENANT_SCOPES: tuple[Scope, ...] = ("ingest:write", "ingest:backfill", "metrics:read", "customers:read", "customers:erase", "cases:read",
                                     "cases:write", "cases:approve", "alerts:read", "alerts:write", "admin")  # fmt: skip
 READY_SECONDS = 60.0
+WRONG_CLOCK = """
+import sys
+from datetime import timedelta
+import shared.clock
+right = shared.clock.utc_now
+shared.clock.utc_now = lambda: right() + timedelta(seconds={seconds})
+from services.{service}.main import main
+sys.exit(main())
+"""
 SHORT_WAITS = {"HEARBACK_KAFKA_SESSION_TIMEOUT_SECONDS": "6", "HEARBACK_KAFKA_REQUEST_TIMEOUT_SECONDS": "8"}
 
 
 class Service:
     """One process of one service."""
 
-    def __init__(self, name: str, port: int, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, name: str, port: int, environment: dict[str, str], log: Path, clock_ahead_seconds: float = 0.0) -> None:
         self.name = name
+        self._command = ("-m", "services.cli.main", "serve", name)
+        if clock_ahead_seconds:
+            self._command = ("-c", WRONG_CLOCK.format(seconds=clock_ahead_seconds, service=name))
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._environment = environment
@@ -43,7 +55,7 @@ class Service:
         """Start it and wait until it is ready."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.cli.main", "serve", self.name, env=self._environment, stdout=log, stderr=log
+                sys.executable, *self._command, env=self._environment, stdout=log, stderr=log
             )
         async with httpx.AsyncClient() as client, asyncio.timeout(READY_SECONDS):
             while not await self._is_ready(client):
@@ -102,11 +114,12 @@ class Platform:
             await asyncio.to_thread(upgrade, service, DatabaseSettings(url=SecretStr(url)))
             self._environment[f"HEARBACK_{service.upper()}_DATABASE_URL"] = url
 
-    async def start(self, name: str) -> Service:
-        """One more process of a service, ready."""
+    async def start(self, name: str, *, clock_ahead_seconds: float = 0.0, zone: str | None = None) -> Service:
+        """One more process of a service, ready; its own clock may go wrong, and its machine may stand in another zone."""
         port = free_port()
         log = self._folder / f"{name}-{len(self.services)}.log"
-        service = Service(name, port, {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port)}, log)
+        environment = {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port), **({"TZ": zone} if zone else {})}
+        service = Service(name, port, environment, log, clock_ahead_seconds)
         self.services.append(service)
         await service.start()
         return service
