@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from tests.servers import KafkaServer, PostgresServer
 from tests.system.platform import Platform, Service
+from tests.system.receiver import Received, receiving
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -36,6 +37,13 @@ async def closed_loop(platform: Platform) -> Service:
 async def alerts(platform: Platform) -> Service:
     """The alerts process that all tests share."""
     return await platform.start("alerts")
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Received]:
+    """A receiver of webhooks."""
+    async with receiving() as received:
+        yield received
 
 
 @pytest_asyncio.fixture(scope="session")
