@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from services.closed_loop.domain.calendar import NO_TIME, Calendar
-from services.closed_loop.domain.facts import ClockSpec, Fact, Target, in_order
+from services.closed_loop.domain.facts import NEW_CYCLE, ClockSpec, Fact, Target, in_order
 from services.closed_loop.domain.goals import DUE, Stretch, goals, reached
 from services.closed_loop.domain.reading import ActiveTime, ClockReading, FinishedCycle, Happening, Status, WarnAt
 from services.closed_loop.domain.refusals import NotStarted
@@ -62,7 +62,7 @@ class _Clock:
             case "running" | "paused", "cancelled":
                 self._state = "cancelled"
             case "stopped", "reopened":
-                self._reopen(at)
+                self._reopen(at, anew=self._spec.reopen == "new_cycle" or fact.reason == NEW_CYCLE)
 
     def read(self, as_of: datetime) -> ClockReading:
         """What the clock says at an instant not before its last fact."""
@@ -143,9 +143,9 @@ class _Clock:
         met = self._breached_at is None if self._target else None
         self._cycles.append(FinishedCycle(self._opened, at, self._stretches[-1].counted - self._opened_with, met))
 
-    def _reopen(self, at: datetime) -> None:
+    def _reopen(self, at: datetime, *, anew: bool) -> None:
         self._cycle += 1
-        if self._spec.reopen == "new_cycle":
+        if anew:
             self._past += self._stretches
             self._begin(at)
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from services.closed_loop.domain import commands
@@ -16,7 +16,7 @@ from services.closed_loop.domain.command_refusals import (
     NotPaused,
     PauseWithoutFuture,
 )
-from services.closed_loop.domain.facts import Fact, FactKind
+from services.closed_loop.domain.facts import NEW_CYCLE, Fact, FactKind
 from services.closed_loop.domain.policy import ClockKind
 from shared.contracts.cases import CaseState
 
@@ -95,9 +95,11 @@ def fire(file: CaseFile, now: datetime) -> Decision:
     return Decision(CaseFile(file.case, tuple(clocks)), None, tuple(changes), {})
 
 
-def with_facts(file: CaseFile, kind: FactKind, at: datetime, id: str, *, only: Collection[ClockKind] | None = None) -> CaseFile:
+def with_facts(
+    file: CaseFile, kind: FactKind, at: datetime, id: str, *, only: Collection[ClockKind] | None = None, reason: str | None = None
+) -> CaseFile:
     """The case file with a fact on all its clocks, or only on those of these kinds."""
-    clocks = (clock.with_fact(id, Fact(at, kind)) if only is None or clock.kind in only else clock for clock in file.clocks)
+    clocks = (clock.with_fact(id, Fact(at, kind, reason=reason)) if only is None or clock.kind in only else clock for clock in file.clocks)
     return replace(file, clocks=tuple(clocks))
 
 
@@ -106,6 +108,9 @@ def differences(before: Case, after: Case) -> dict[str, Any]:
     named = [(name, getattr(before, name), getattr(after, name)) for name in _SHOWN]
     return {name: {"before": _plain(was), "after": _plain(is_)} for name, was, is_ in named if was != is_}
 
+
+CONTINUES_WITHIN: Final = timedelta(days=7)
+"""A case that is reopened later begins a new cycle of its resolution; until then the clock goes on with what was left."""
 
 _SHOWN: Final = ("state", "severity", "category", "team", "owner", "received_at", "acknowledged_at", "responded_at", "informed_at",
                  "resolved_at", "closed_at", "promised_at", "pause_reason", "paused_until", "withdrawal_offered_at", "silent")  # fmt: skip
@@ -138,8 +143,10 @@ def _draft(file: CaseFile, command: commands.Command, now: datetime) -> _Draft:
         case commands.Withdraw():
             return _ended(file, now, fact, "withdrawn", closed_at=now), "withdrawn", "withdrawn", None
         case commands.Reopen():
+            ended_at = case.resolved_at or case.closed_at
+            reason = NEW_CYCLE if ended_at is not None and now - ended_at > CONTINUES_WITHIN else None
             again = replace(case, state="reopened", informed_at=None, resolved_at=None, closed_at=None, outcome=None)
-            return with_facts(replace(file, case=again), "reopened", now, fact, only=RESOLVED), "reopened", "reopened", None
+            return with_facts(replace(file, case=again), "reopened", now, fact, only=RESOLVED, reason=reason), "reopened", "reopened", None
         case commands.Assign():
             assigned = replace(case, owner=command.owner or case.owner, team=command.team or case.team)
             return replace(file, case=assigned), "changed", "assigned", None

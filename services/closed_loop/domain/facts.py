@@ -51,9 +51,15 @@ class ClockSpec:
     reopen: Literal["continue", "new_cycle"] = "continue"
 
 
+NEW_CYCLE: Final = "new_cycle"
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened to a clock at an aware instant. `target` belongs to `retargeted`, where None takes the deadline away."""
+    """Something that happened to a clock at an aware instant. `target` belongs to `retargeted`, where None takes the deadline away.
+
+    A `reopened` whose reason is NEW_CYCLE begins anew whatever the spec says.
+    """
 
     at: datetime
     kind: FactKind
