@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -50,6 +51,20 @@ async def refusing() -> AsyncIterator[Refusing]:
 
     async with await asyncio.start_server(take, "127.0.0.1", port):
         yield receiver
+
+
+def answered(id: str, channel: str, customer: str, words: str) -> dict[str, Any]:
+    """A content customer's answer of three minutes ago."""
+    data = {"channel": channel, "survey": "s", "comment": words, "customer": {"id": customer, "name": words},
+            "answers": [{"question": "q", "instrument": "nps", "score": 9}]}  # fmt: skip
+    at = (utc_now() - timedelta(minutes=3)).isoformat()
+    return {"type": "feedback.survey_answered.v1", "id": id, "source": "/b", "time": at, "data": data}
+
+
+def complained(id: str, source: str, channel: str, customer: str, words: str) -> dict[str, Any]:
+    """A complaint of now."""
+    data = {"channel": channel, "text": words, "category": "b-category-5c1d", "customer": {"id": customer, "name": words}}
+    return {"type": "feedback.complaint_raised.v1", "id": id, "source": source, "time": utc_now().isoformat(), "data": data}
 
 
 async def acquire(

@@ -9,7 +9,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,12 +17,11 @@ import pytest
 import pytest_asyncio
 
 from services.cli.stack.plan import existing_services
-from shared.clock import utc_now
 from shared.contracts.access import Scope
 from shared.contracts.topics import ACCESS, ALERTS_EVENTS, CASES_EVENTS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from tests.shared.kafka.reading import Mark, mark, read
 from tests.system.attempts import ATTEMPTS, Attempt
-from tests.system.belongings import Refusing, acquire, refusing, shown
+from tests.system.belongings import Refusing, acquire, answered, complained, refusing, shown
 from tests.system.cases import until_cases
 from tests.system.expectations import everything_read
 from tests.system.platform import TENANT_SCOPES, Platform, Service
@@ -140,18 +138,6 @@ class World:
                 answer = await client.get("/v1/metrics", params={"metric": metric, "window": "24h", "group_by": "channel"})
                 told += [(metric, item["slice"], item["n"], item["components"]) for item in answer.json()["items"]]
         return told
-
-
-def answered(id: str, channel: str, customer: str, words: str) -> dict[str, Any]:
-    data = {"channel": channel, "survey": "s", "comment": words, "customer": {"id": customer, "name": words},
-            "answers": [{"question": "q", "instrument": "nps", "score": 9}]}  # fmt: skip
-    at = (utc_now() - timedelta(minutes=3)).isoformat()
-    return {"type": "feedback.survey_answered.v1", "id": id, "source": "/b", "time": at, "data": data}
-
-
-def complained(id: str, source: str, channel: str, customer: str, words: str) -> dict[str, Any]:
-    data = {"channel": channel, "text": words, "category": "b-category-5c1d", "customer": {"id": customer, "name": words}}
-    return {"type": "feedback.complaint_raised.v1", "id": id, "source": source, "time": utc_now().isoformat(), "data": data}
 
 
 @pytest_asyncio.fixture(scope="module")
