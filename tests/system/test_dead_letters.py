@@ -52,7 +52,7 @@ async def test_poison_is_set_aside_with_its_reason_and_its_replay_fails_again_as
     place = await write(platform, FEEDBACK_EVENTS, b"poison:c-1", b"this is no event", [])
 
     first = await letter_of(installation, record=place)
-    replayed = await installation.call("dead-letters", "replay", "--record", place)
+    replayed = await installation.call("dead-letters", "replay", "--record", place, "--consumer", "scoring")
     second = await letter_of(installation, attempt=2, reason=first["reason"])
 
     assert first["attempt"] == 1
