@@ -42,7 +42,7 @@ class Service:
 
     def __init__(self, name: str, port: int, environment: dict[str, str], log: Path, clock_ahead_seconds: float = 0.0) -> None:
         self.name = name
-        self._command = ("-m", "services.cli.main", "serve", name)
+        self._command: tuple[str, ...] = ("-m", "services.cli.main", "serve", name)
         if clock_ahead_seconds:
             self._command = ("-c", WRONG_CLOCK.format(seconds=clock_ahead_seconds, service=name))
         self.port = port
@@ -95,6 +95,7 @@ class Platform:
         self.postgres = postgres
         self._folder = folder
         self._environment: dict[str, str] = {}
+        self._secrets_key = Fernet.generate_key().decode()
         self.kafka_settings = KafkaSettings(bootstrap=kafka.bootstrap)
         self.services: list[Service] = []
 
@@ -106,7 +107,7 @@ class Platform:
             **kept,
             "HEARBACK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "HEARBACK_ALERTS_ALLOW_PRIVATE_RECEIVERS": "true",
-            "HEARBACK_ALERTS_SECRETS_KEY": Fernet.generate_key().decode(),
+            "HEARBACK_ALERTS_SECRETS_KEY": self._secrets_key,
             **waits,
         }
         for service in services:
