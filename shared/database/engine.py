@@ -1,6 +1,8 @@
 """Engine and sessions. One of each per process, made in `main`; a session is opened at the edge and stores never commit."""
 
-from sqlalchemy import make_url
+import asyncpg
+from sqlalchemy import event, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from shared.settings import DatabaseSettings
@@ -13,7 +15,7 @@ def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEng
 
     That limit is what keeps a process that was stopped in mid-transaction from holding its locks for ever.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(database.url.get_secret_value()).set(drivername="postgresql+asyncpg"),
         pool_size=database.pool_size,
         max_overflow=0,
@@ -30,6 +32,14 @@ def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEng
             },
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _discard_what_broke)
+    return engine
+
+
+def _discard_what_broke(context: ExceptionContext) -> None:
+    """A connection that died in the middle of something tells it as an internal error of the driver: never lend it again."""
+    if isinstance(context.original_exception.__cause__, asyncpg.InternalClientError):
+        context.is_disconnect = True
 
 
 def create_sessions(engine: AsyncEngine) -> Sessions:

@@ -36,7 +36,7 @@ NEVER = (
     "54",  # larger than an index row or the protocol can hold
 )
 
-DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 def classify(error: BaseException) -> HearbackError | None:
@@ -54,7 +54,7 @@ def classify(error: BaseException) -> HearbackError | None:
         return None
     if isinstance(cause, asyncpg.DataError):  # refused by the driver before it was sent, hence without an SQLSTATE
         return InvalidEvent("refused_by_database_22000")
-    if isinstance(cause, asyncpg.InterfaceError | OSError):
+    if isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError):
         return Unavailable("postgres", type(cause).__name__)
     return None
 

@@ -32,6 +32,7 @@ POLL_MILLISECONDS = 200
 HEARTBEAT_SECONDS = 1.0
 STALE_BATCHES_IN_A_ROW = 3
 LAST_TURN_SECONDS = 2.0
+LEAVE_SECONDS = 5.0
 NO_PARTITION = TopicPartition("", 0)
 
 log = structlog.get_logger()
@@ -347,7 +348,14 @@ class Consumer:
         finally:
             if self._informing is not None:
                 self._informing.cancel()
-            await self._client.stop()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Leave the group. While aiokafka joins one it cannot be stopped: then Kafka finds out by itself, at the session's end."""
+        try:
+            await asyncio.wait_for(self._client.stop(), LEAVE_SECONDS)
+        except TimeoutError:
+            log.warning("left the group without a word", action="consumer_left", group=self._group)
 
     def _outside_the_log(self, error: OffsetOutOfRangeError) -> ConfigurationError:
         partitions = ", ".join(f"{p.topic}/{p.partition} at {offset}" for p, offset in error.args[0].items())

@@ -57,9 +57,19 @@ class Service:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, *self._command, env=self._environment, stdout=log, stderr=log
             )
+        await self.ready()
+
+    @property
+    def ended(self) -> int | None:
+        """The exit code of a process that ended by itself, None while it runs."""
+        assert self._process is not None
+        return self._process.returncode
+
+    async def ready(self) -> None:
+        """Wait until it says that it is ready; a process that ends instead fails at once, with the end of its log."""
         async with httpx.AsyncClient() as client, asyncio.timeout(READY_SECONDS):
             while not await self._is_ready(client):
-                assert self._process.returncode is None, f"{self.name} ended at its start: {self._log.read_text()[-2000:]}"
+                assert self.ended is None, f"{self.name} ended: {self._log.read_text()[-3000:]}"
                 await asyncio.sleep(0.05)
 
     async def _is_ready(self, client: httpx.AsyncClient) -> bool:
