@@ -5,36 +5,37 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALLED := .venv/installed
+RUNS := .venv/installed-local
+TESTS := .venv/installed-all
 BEGAN := $(shell date +%s.%N)
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-run: $(INSTALLED) ## Run everything here until Ctrl-C (SIMULATE=0: without the simulator)
+run: $(RUNS) ## Run everything here until Ctrl-C (SIMULATE=0: without the simulator)
 	@SIMULATE=$(or $(SIMULATE),1) exec $(BIN)/hearback up --began $(BEGAN)
 
-stop: $(INSTALLED) ## Stop what runs here, in order; the data stays
+stop: $(RUNS) ## Stop what runs here, in order; the data stays
 	@$(BIN)/hearback stop
 
-test: $(INSTALLED) ## Run all tests, on a Kafka and a PostgreSQL of their own
+test: $(TESTS) ## Run all tests, on a Kafka and a PostgreSQL of their own
 	$(BIN)/pytest -m "not soak"
 
-check: $(INSTALLED) ## Format, lint, types, import directions, and the schemas of the contracts
+check: $(TESTS) ## Format, lint, types, import directions, and the schemas of the contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m shared.contracts.schemas --check
 
-fmt: $(INSTALLED) ## Format the code and sort its imports
+fmt: $(TESTS) ## Format the code and sort its imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) ## Measure, one script after the other
+bench: $(TESTS) ## Measure, one script after the other
 	@for figure in ingest; do echo "== $$figure"; $(BIN)/python -m bench.$$figure || exit 1; done
 
-soak: $(INSTALLED) ## Run the full-size tests; commit the result that they leave in tests/soak.txt
+soak: $(TESTS) ## Run the full-size tests; commit the result that they leave in tests/soak.txt
 	@set -o pipefail; { git log -1 --format='commit %H'; $(BIN)/pytest -m soak; } | tee tests/soak.txt
 
 clean: ## Remove all data of the local stack
@@ -42,14 +43,15 @@ clean: ## Remove all data of the local stack
 	    echo "the stack runs here: stop it first with \`make stop\`" >&2; exit 1; fi
 	rm -rf .hearback
 
-$(INSTALLED): requirements/all.txt pyproject.toml
+# `local` is what runs the product here; `all` adds what tests and checks it
+.venv/installed-%: requirements/%.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "Python 3.11 or newer is needed: install it, or name one with PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	    || { echo "this Python cannot make virtual environments: install its venv module, on Debian \`apt-get install python3-venv\`" >&2; exit 1; }
-	@echo "making .venv from requirements/all.txt; only the first time, and when that file changes"
+	@echo "making .venv from $<; only the first time, and when that file changes"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --disable-pip-version-check --progress-bar off --no-compile --require-hashes -r requirements/all.txt 2> .venv/refused \
+	@$(BIN)/pip install --disable-pip-version-check --progress-bar off --no-compile --require-hashes -r $< 2> .venv/refused \
 	    | grep --line-buffered -E '^(Collecting|Installing)'; test $${PIPESTATUS[0]} = 0 \
 	    || { echo "cannot install the requirements ($$(grep ERROR .venv/refused | tail -1)): check the network and the disk, then start again" >&2; exit 1; }
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
