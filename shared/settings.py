@@ -34,9 +34,12 @@ class KafkaSettings(Settings):
     topic_partitions: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Partitions of single topics, by name, where the table in shared.contracts.topics does not fit."""
 
-    request_timeout_seconds: float = 40.0
-    session_timeout_seconds: float = 15.0
-    max_poll_interval_seconds: float = 60.0
+    request_timeout_seconds: Annotated[float, Field(gt=0)] = 40.0
+    """How long the client library tries to get one request answered; callers of ours are refused earlier, after five seconds."""
+    session_timeout_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """A consumer that was killed loses its partitions to the others after this; brokers allow 6 s and more unless told otherwise."""
+    max_poll_interval_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """A consumer that lives but no longer asks for records loses its partitions after this."""
 
 
 class DatabaseSettings(BaseModel):
@@ -47,6 +50,7 @@ class DatabaseSettings(BaseModel):
     url: SecretStr
     pool_size: Annotated[int, Field(ge=1)] = 8
     transaction_timeout_seconds: float = 15.0
+    leadership_idle_seconds: float = 10.0
 
 
 class ServiceSettings(Settings):
@@ -56,7 +60,10 @@ class ServiceSettings(Settings):
     port: int
     database_url: SecretStr
     database_pool_size: Annotated[int, Field(ge=1)] = 8
-    transaction_timeout_seconds: float = 15.0
+    transaction_timeout_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """The server itself ends a transaction that takes longer, so that a process that was stopped in it holds its locks no longer."""
+    leadership_idle_seconds: Annotated[float, Field(ge=3)] = 10.0
+    """Who relays or publishes and was silent for so long has lost that office. At least 3: a holder speaks every two seconds."""
     drain_seconds: float = 20.0
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -68,6 +75,7 @@ class ServiceSettings(Settings):
             url=self.database_url,
             pool_size=self.database_pool_size,
             transaction_timeout_seconds=self.transaction_timeout_seconds,
+            leadership_idle_seconds=self.leadership_idle_seconds,
         )
 
 

@@ -1,7 +1,7 @@
 """One holder at a time per database, for work that only one process may do (the relay, the publisher).
 
-The lock is a session's advisory lock on a connection of its own whose `idle_session_timeout` is 10 s: a holder that is
-stopped loses it without anybody's help, and finds its connection gone when it goes on.
+The lock is a session's advisory lock on a connection of its own with an `idle_session_timeout` (10 s unless set): a holder
+that is stopped loses it without anybody's help, and finds its connection gone when it goes on.
 """
 
 import asyncio
@@ -17,7 +17,6 @@ from shared.errors import Unavailable
 from shared.loops import Beat, backoff, stopped_within
 from shared.settings import DatabaseSettings
 
-IDLE_SESSION_TIMEOUT = "10s"
 QUERY_AT_LEAST_EVERY_SECONDS = 2.0
 TRY_AGAIN_SECONDS = 1.0
 
@@ -60,7 +59,7 @@ async def _connect(database: DatabaseSettings, name: str) -> asyncpg.Connection:
         command_timeout=database.transaction_timeout_seconds,
         server_settings={
             "application_name": f"hearback {name}",
-            "idle_session_timeout": IDLE_SESSION_TIMEOUT,
+            "idle_session_timeout": f"{database.leadership_idle_seconds * 1000:.0f}",
             "transaction_timeout": f"{database.transaction_timeout_seconds * 1000:.0f}",
         },
     )
