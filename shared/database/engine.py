@@ -2,7 +2,8 @@
 
 import asyncpg
 from sqlalchemy import event, make_url
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine import AdaptedConnection, ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from shared.settings import DatabaseSettings
@@ -33,6 +34,7 @@ def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEng
         },
     )
     event.listen(engine.sync_engine, "handle_error", _discard_what_broke)
+    event.listen(engine.sync_engine, "checkout", _lend_no_dead_connection)
     return engine
 
 
@@ -40,6 +42,15 @@ def _discard_what_broke(context: ExceptionContext) -> None:
     """A connection that died in the middle of something tells it as an internal error of the driver: never lend it again."""
     if isinstance(context.original_exception.__cause__, asyncpg.InternalClientError):
         context.is_disconnect = True
+
+
+def _lend_no_dead_connection(connection: AdaptedConnection, *_: object) -> None:
+    """A connection that the server closed while nobody used it, as all are by a restart, is replaced before it fails a request.
+
+    The driver knows it without asking the server. Whatever is in the pool beside it is replaced too.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def create_sessions(engine: AsyncEngine) -> Sessions:
