@@ -43,16 +43,19 @@ clean: ## Remove all data of the local stack
 	    echo "the stack runs here: stop it first with \`make stop\`" >&2; exit 1; fi
 	rm -rf .hearback
 
-# `local` is what runs the product here; `all` adds what tests and checks it
-.venv/installed-%: requirements/%.txt pyproject.toml
+# `local` is what runs the product here; `all` adds what tests and checks it. A mirror that pip is told of holds for uv too.
+.venv/installed-%: export UV_DEFAULT_INDEX = $(or $(PIP_INDEX_URL),$(shell pip config get global.index-url 2>/dev/null))
+.venv/installed-%: export UV_SYSTEM_CERTS = true
+.venv/installed-%: requirements/%.txt requirements/installer.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "Python 3.11 or newer is needed: install it, or name one with PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	    || { echo "this Python cannot make virtual environments: install its venv module, on Debian \`apt-get install python3-venv\`" >&2; exit 1; }
 	@echo "making .venv from $<; only the first time, and when that file changes"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --disable-pip-version-check --progress-bar off --no-compile --require-hashes -r $< 2> .venv/refused \
-	    | grep --line-buffered -E '^(Collecting|Installing)'; test $${PIPESTATUS[0]} = 0 \
-	    || { echo "cannot install the requirements ($$(grep ERROR .venv/refused | tail -1)): check the network and the disk, then start again" >&2; exit 1; }
-	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@{ $(BIN)/pip install --disable-pip-version-check --quiet --no-compile --require-hashes -r requirements/installer.txt \
+	    && $(BIN)/uv pip install --python $(BIN)/python --require-hashes -r $< \
+	    && $(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e . ; } 2>&1 | tee .venv/refused \
+	    | grep --line-buffered -E '^ ?(Resolved|Downloading|Prepared|Installed) '; test $${PIPESTATUS[0]} = 0 \
+	    || { echo "cannot install the requirements ($$(grep -i -E 'error|failed|caused' .venv/refused | tail -1)): check the network and the disk, then start again" >&2; exit 1; }
 	@touch $@
