@@ -22,6 +22,7 @@ from shared.database.engine import Sessions, create_engine, create_sessions
 from shared.database.outbox import Relay
 from shared.database.timers import TimerLoop, TimerMetrics
 from shared.database.watch import DatabaseWatch
+from shared.delivery.delivery import DeliveryPolicy
 from shared.delivery.guard import GuardedNetwork
 from shared.delivery.loop import DeliveryLoop
 from shared.delivery.mail import MailSender
@@ -83,7 +84,8 @@ async def _run(
             stack.callback(network.close)
             mails = None if settings.smtp is None else MailSender(settings.smtp, utc_now)
             receivers = AlertReceivers(box, WebhookSender(network, utc_now), mails)
-            loops.append(DeliveryLoop(settings.database, sessions, receivers, DeliveryMetrics("alerts", registry)))
+            policy = DeliveryPolicy(lease_seconds=2 * settings.delivery_timeout_seconds, timeout_seconds=settings.delivery_timeout_seconds)
+            loops.append(DeliveryLoop(settings.database, sessions, receivers, DeliveryMetrics("alerts", registry), policy))
         configuration = [rule_routes(sessions, utc_now), route_routes(sessions, utc_now), receiver_routes(sessions, utc_now, box)]
         app = create_app(
             title="Hearback alerts",

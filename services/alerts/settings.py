@@ -28,6 +28,8 @@ class AlertsSettings(ServiceSettings):
     """Where people reach this API; stands in notifications."""
     no_samples_seconds: Annotated[float, Field(ge=1)] = 90.0
     """No sample of any series for so long means that scoring is behind."""
+    delivery_timeout_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """A receiver has so long to answer. After twice as long a delivery whose sender has died is sent by another."""
     smtp: SmtpServer | None = None
     """HEARBACK_ALERTS_SMTP__HOST, __PORT, __SENDER, __ENCRYPTION, __USERNAME, __PASSWORD."""
 
