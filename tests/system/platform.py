@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import httpx
+import psutil
 from cryptography.fernet import Fernet
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from services.cli.stack.ports import free_port
@@ -24,6 +27,7 @@ from tests.servers import KafkaServer, PostgresServer
 
 TENANT_SCOPES: tuple[Scope, ...] = ("ingest:write", "ingest:backfill", "metrics:read", "customers:read", "customers:erase", "cases:read",
                                     "cases:write", "cases:approve", "alerts:read", "alerts:write", "admin")  # fmt: skip
+SERVICES = ("ingest", "scoring", "closed_loop", "alerts")
 READY_SECONDS = 60.0
 WRONG_CLOCK = """
 import sys
@@ -35,6 +39,18 @@ from services.{service}.main import main
 sys.exit(main())
 """
 SHORT_WAITS = {"HEARBACK_KAFKA_SESSION_TIMEOUT_SECONDS": "6", "HEARBACK_KAFKA_REQUEST_TIMEOUT_SECONDS": "8"}
+
+QUICK_WAITS = {
+    **SHORT_WAITS,
+    "HEARBACK_KAFKA_MAX_POLL_INTERVAL_SECONDS": "6",
+    "HEARBACK_ALERTS_DELIVERY_TIMEOUT_SECONDS": "3",
+    **{
+        f"HEARBACK_{service.upper()}_{wait}_SECONDS": seconds
+        for service in SERVICES
+        for wait, seconds in (("TRANSACTION_TIMEOUT", "4"), ("LEADERSHIP_IDLE", "4"))
+    },
+}
+"""Also what a stopped process holds is soon taken from it."""
 
 
 class Service:
@@ -78,6 +94,27 @@ class Service:
         except httpx.TransportError:
             return False
 
+    async def metric(self, name: str) -> float:
+        """What it tells Prometheus under this name, summed over the labels."""
+        async with httpx.AsyncClient() as client:
+            families = text_string_to_metric_families((await client.get(f"{self.url}/metrics")).text)
+        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
+    def local_ports(self) -> set[int]:
+        """Its ends of its connections: by these a server tells it from its replicas."""
+        assert self._process is not None
+        return {connection.laddr.port for connection in psutil.Process(self._process.pid).net_connections("tcp")}
+
+    def pause(self) -> None:
+        """SIGSTOP: from here on it does nothing, and keeps everything that it holds."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         await self._end(signal.SIGKILL)
@@ -108,6 +145,7 @@ class Platform:
         self._secrets_key = Fernet.generate_key().decode()
         self.kafka_settings = KafkaSettings(bootstrap=kafka.bootstrap)
         self.services: list[Service] = []
+        self._started = 0
 
     async def prepare(self, *services: str, waits: Mapping[str, str] = SHORT_WAITS) -> None:
         """Topics, databases and migrations of `services`, which will run with these waits."""
@@ -128,7 +166,8 @@ class Platform:
     async def start(self, name: str, *, clock_ahead_seconds: float = 0.0, zone: str | None = None) -> Service:
         """One more process of a service, ready; its own clock may go wrong, and its machine may stand in another zone."""
         port = free_port()
-        log = self._folder / f"{name}-{len(self.services)}.log"
+        log = self._folder / f"{name}-{self._started}.log"
+        self._started += 1
         environment = {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port), **({"TZ": zone} if zone else {})}
         service = Service(name, port, environment, log, clock_ahead_seconds)
         self.services.append(service)
@@ -142,8 +181,9 @@ class Platform:
 
     async def stop_all(self) -> None:
         """End every process that was started."""
-        codes = {service.name: await self.stop(service) for service in list(self.services)}
-        assert not any(codes.values()), f"exit codes at the end: {codes}"
+        ending = list(self.services)
+        codes = await asyncio.gather(*(self.stop(service) for service in ending))
+        assert not any(codes), f"exit codes at the end: {[(s.name, code) for s, code in zip(ending, codes, strict=True)]}"
 
     async def key(self, tenant: str, scopes: Sequence[Scope] = TENANT_SCOPES) -> str:
         """A key of a tenant, which is made when it does not exist; it works as soon as the relay has announced it."""
@@ -158,11 +198,33 @@ class Platform:
         return text
 
     @asynccontextmanager
-    async def client(self, service: Service, key: str) -> AsyncIterator[httpx.AsyncClient]:
+    async def database(self, service: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the test's own to the database of a service."""
+        connection = await asyncpg.connect(self.postgres.url_for(f"hearback_{service}"))
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def client(self, service: Service, key: str, timeout: float = 30) -> AsyncIterator[httpx.AsyncClient]:
         """A client of one process that carries `key`, from when the key works there."""
         headers = {"Authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=timeout) as client:
             async with asyncio.timeout(15):
                 while (await client.get("/v1/whoami")).status_code != 200:
                     await asyncio.sleep(0.2)
             yield client
+
+
+@asynccontextmanager
+async def running(
+    kafka: KafkaServer, postgres: PostgresServer, folder: Path, waits: Mapping[str, str] = SHORT_WAITS
+) -> AsyncIterator[tuple[Platform, list[Service]]]:
+    """A platform with one process of each service, in the order of SERVICES, until the end of the block."""
+    platform = Platform(kafka, postgres, folder)
+    await platform.prepare(*SERVICES, waits=waits)
+    try:
+        yield platform, await asyncio.gather(*(platform.start(name) for name in SERVICES))
+    finally:
+        await platform.stop_all()

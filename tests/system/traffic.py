@@ -4,11 +4,19 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 Event = dict[str, Any]
+
+
+class Posting(Protocol):
+    """A client of ingest, or several that take turns."""
+
+    async def post(self, url: str, *, json: Any) -> httpx.Response: ...
+
+
 CHANNELS = ("phone", "email", "chat", "web", "store")
 
 
@@ -57,7 +65,7 @@ def revise(rng: random.Random, event: Event, revision: int, start: datetime, min
     return {**other, **kept, "data": {**other["data"], "revision": revision}}
 
 
-async def post_until_accepted(client: httpx.AsyncClient, batch: Sequence[Event], give_up_seconds: float = 120.0) -> None:
+async def post_until_accepted(client: Posting, batch: Sequence[Event], give_up_seconds: float = 120.0) -> None:
     """Post a batch, again and again with the same ids, until it is answered with 202 and nothing is rejected."""
     async with asyncio.timeout(give_up_seconds):
         while True:

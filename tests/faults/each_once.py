@@ -1,0 +1,144 @@
+"""One tenant's traffic while something is hurt, and the truth of it: each event counted once, each complaint one case, each breach told once."""
+
+import asyncio
+import itertools
+import json
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from shared.clock import utc_now
+from shared.contracts.topics import CASES_EVENTS
+from tests.shared.kafka.reading import Mark, mark
+from tests.system.cases import announced, clock_of, until_cases
+from tests.system.expectations import expect_truth
+from tests.system.platform import Platform, Service
+from tests.system.receiver import Received
+from tests.system.traffic import Event, Posting, make_events, post_until_accepted
+
+MINUTES = 30
+TARGET_SECONDS = 3
+POLICY = {
+    "bad_answers": {"nps_at_most": None, "csat_at_most": None, "ces_hardest_points": None},
+    "policies": [{"id": "quick", "default": True, "clocks": [{"kind": "first_response", "target_seconds": TARGET_SECONDS}]}],
+}
+ROUTE = {"receiver": "default", "group_by": ["case"], "group_wait": "0s", "group_interval": "1s"}
+CALLERS = 8
+LEFT_TO_DO = {
+    "closed_loop": "SELECT (SELECT count(*) FROM clocks WHERE tenant = $1 AND next_at IS NOT NULL) + (SELECT count(*) FROM outbox)",
+    "alerts": """
+        SELECT (SELECT count(*) FROM alert_groups WHERE tenant = $1 AND next_at <= now()) + (SELECT count(*) FROM outbox)
+             + (SELECT count(*) FROM deliveries WHERE tenant = $1 AND state IN ('pending', 'leased'))
+    """,
+}
+"""What a service still has to do for a tenant about what it has read."""
+STORED = "SELECT next_offset FROM consumer_offsets WHERE consumer_group = $1 AND topic = $2 AND partition = $3"
+
+
+class InTurns:
+    """Posts to one replica after the other, so that one that does not answer is passed over next time."""
+
+    def __init__(self, clients: Sequence[httpx.AsyncClient]) -> None:
+        self._turns = itertools.cycle(clients)
+
+    async def post(self, url: str, *, json: Any) -> httpx.Response:
+        return await next(self._turns).post(url, json=json)
+
+
+class Traffic:
+    """The events of one tenant under a clock of three seconds, with a webhook receiver of its own."""
+
+    def __init__(self, platform: Platform, tenant: str, receiver: Received, count: int, rng: random.Random) -> None:
+        self.tenant = tenant
+        self._platform = platform
+        self._receiver = receiver
+        self._rng = rng
+        self._start = utc_now().replace(second=0, microsecond=0) - timedelta(minutes=MINUTES)
+        self._events = make_events(rng, count, self._start, MINUTES)
+        self._since: Mark = {}
+        self.key = ""
+
+    async def prepare(self, closed_loop: Service, alerts: Service) -> Self:
+        """A key, the policy, the route and the receiver of the tenant."""
+        self.key = await self._platform.key(self.tenant)
+        self._since = await mark(self._platform.kafka_settings, CASES_EVENTS)
+        async with self._platform.client(closed_loop, self.key) as client:
+            assert (saved := await client.put("/v1/policies", json=POLICY)).is_success, saved.text
+        async with self._platform.client(alerts, self.key) as client:
+            for path, document in (("receivers/default", {"kind": "webhook", "url": self._receiver.url}), ("routes", ROUTE)):
+                assert (saved := await client.put(f"/v1/{path}", json=document)).is_success, saved.text
+        return self
+
+    async def flow(self, posting: Posting, seconds: float, over: asyncio.Event) -> None:
+        """Post everything, spread over about `seconds`; what is left when it is `over` follows without pauses."""
+        batches: list[list[Event]] = []
+        at = 0
+        while at < len(self._events):
+            batches.append(self._events[at : at + self._rng.choice((1, 1, 7, 50))])
+            at += len(batches[-1])
+        pause = 2 * seconds * CALLERS / len(batches)
+        waiting = iter(batches)
+
+        async def caller() -> None:
+            for batch in waiting:
+                for event in batch:
+                    self._raise(event)
+                await post_until_accepted(posting, batch)
+                if not over.is_set():
+                    await asyncio.sleep(self._rng.uniform(0, pause))
+
+        await asyncio.gather(*(caller() for _ in range(CALLERS)))
+
+    def _raise(self, event: Event) -> None:
+        """Complaints are raised when they are sent, so that they fall due while others come."""
+        if event["type"] == "feedback.complaint_raised.v1":
+            event["time"] = utc_now().isoformat()
+            event["data"]["severity"] = self._rng.choice(("low", "normal", "critical"))
+
+    async def expect_each_once(self, scoring: Service, closed_loop: Service, seconds: float) -> None:
+        """Within `seconds`: every number is the recomputed one; every complaint one case, every breach one event id and one webhook-id."""
+        complaints = {event["id"] for event in self._events if event["type"] == "feedback.complaint_raised.v1"}
+        end = utc_now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+        async with self._platform.client(scoring, self.key) as client:
+            await expect_truth(client, self._events, self._start - timedelta(minutes=1), end, seconds)
+        async with self._platform.client(closed_loop, self.key) as client:
+            cases = {case["id"]: case for case in await until_cases(client, len(complaints), seconds)}
+            await self._nothing_left_to_do("closed_loop", {}, seconds)
+            await self._nothing_left_to_do("alerts", await mark(self._platform.kafka_settings, CASES_EVENTS), seconds)
+            shown = await until_cases(client, len(complaints))
+        told = [one for one in await announced(self._platform, self._since, self.tenant) if one["type"] == "clock.breached.v1"]
+
+        assert sorted(case["origin"]["id"] for case in shown) == sorted(complaints)
+        for case in shown:
+            clock = clock_of(case, "first_response")
+            received, breached = datetime.fromisoformat(case["received_at"]), datetime.fromisoformat(clock["breached_at"])
+            assert (breached - received).total_seconds() == pytest.approx(TARGET_SECONDS, abs=1e-5)
+        event_ids: dict[str, set[str]] = {}
+        for one in told:
+            event_ids.setdefault(one["data"]["case"], set()).add(one["id"])
+        once = dict.fromkeys(cases, 1)
+        assert {case: len(ids) for case, ids in event_ids.items()} == once, "one event id a breach, however often its bytes lie on the topic"
+        assert {case: len(ids) for case, ids in self._webhook_ids().items()} == once, "one webhook-id a breach, however often it was sent"
+
+    def _webhook_ids(self) -> dict[str, set[str]]:
+        """Case → the webhook-ids under which the receiver was told that it fires."""
+        told: dict[str, set[str]] = {}
+        for headers, body in self._receiver.webhooks:
+            for alert in json.loads(body)["alerts"]:
+                if alert["status"] == "firing" and "case" in alert["labels"]:
+                    told.setdefault(alert["labels"]["case"], set()).add(headers["webhook-id"])
+        return told
+
+    async def _nothing_left_to_do(self, service: str, ends: Mark, seconds: float) -> None:
+        """Wait until a service has read up to `ends` and done everything that follows."""
+        async with asyncio.timeout(seconds), self._platform.database(service) as connection:
+            for partition, end in ends.items():
+                while await connection.fetchval(STORED, service, partition.topic, partition.partition) < end:
+                    await asyncio.sleep(0.1)
+            while await connection.fetchval(LEFT_TO_DO[service], self.tenant):
+                await asyncio.sleep(0.1)
+
