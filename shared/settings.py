@@ -79,6 +79,33 @@ class ServiceSettings(Settings):
         )
 
 
+class TracingSettings(Settings):
+    """Whether OpenTelemetry traces are wanted, by its standard variables; the SDK reads all others of these itself.
+
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OTEL_", env_ignore_empty=True)
+
+    sdk_disabled: bool = False
+    traces_exporter: Literal["otlp", "none"] = "otlp"
+    exporter_otlp_endpoint: str | None = None
+    exporter_otlp_traces_endpoint: str | None = None
+    exporter_otlp_protocol: str = "http/protobuf"
+    exporter_otlp_traces_protocol: str | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether a collector is named and nothing forbids sending to it."""
+        named = self.exporter_otlp_traces_endpoint or self.exporter_otlp_endpoint
+        return named is not None and self.traces_exporter == "otlp" and not self.sdk_disabled
+
+    @property
+    def protocol(self) -> str:
+        """How the collector is to be spoken to."""
+        return self.exporter_otlp_traces_protocol or self.exporter_otlp_protocol
+
+
 S = TypeVar("S", bound=Settings)
 
 

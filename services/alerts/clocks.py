@@ -1,6 +1,6 @@
 """Events of cases and clocks to alerts. Their order is Kafka's; `seen` lets each act once, sequences keep late ones from reviving."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,24 +16,29 @@ from shared.contracts.decoding import Event
 from shared.contracts.identity import event_hash
 from shared.database.seen import admit
 from shared.kafka.batch import Received
+from shared.observability.tracing import is_sampled
+
+Traces = Mapping[tuple[str, str], bytes | None]
+"""The trace of each event, by tenant and id."""
 
 
 async def take_case_events(session: AsyncSession, received: Sequence[Received]) -> None:
     """Handle a batch of case and clock events, each once ever. Does not commit."""
     events = {(e.tenant, event_hash(e.source, e.id)): e for e in (one.event for one in received)}
+    traces = {(one.event.tenant, one.event.id): one.traceparent for one in received}
     rows = [{"tenant": tenant, "event": hashed, "revision": 1} for tenant, hashed in events]
     admission = await admit(session, seen_events, rows)
     fresh = {(row["tenant"], row["event"]) for row in admission.fresh}
     for turn in _turns(event for key, event in events.items() if key in fresh):
         cases = [event for event in turn if event.type.startswith("case.")]
         await save_case_facts(session, [_case_fact(event) for event in cases])
-        await _take_turn(session, cases, [event for event in turn if event.type.startswith("clock.")])
+        await _take_turn(session, cases, [event for event in turn if event.type.startswith("clock.")], traces)
 
 
-async def _take_turn(session: AsyncSession, cases: Sequence[Event], clocks: Sequence[Event]) -> None:
+async def _take_turn(session: AsyncSession, cases: Sequence[Event], clocks: Sequence[Event], traces: Traces) -> None:
     """At most one event of each case."""
     known = await case_facts_of(session, {(event.tenant, event.data.case) for event in clocks})
-    facts = [(event, _clock_fact(event, known.get((event.tenant, event.data.case)))) for event in clocks]
+    facts = [(event, _clock_fact(event, known.get((event.tenant, event.data.case)), traces)) for event in clocks]
     await _end(session, cases, facts)
     firing = [(event, fact) for event, fact in facts if fact.type in FIRES]
     if not firing:
@@ -88,8 +93,9 @@ def _case_fact(event: Event) -> CaseFact:
     return CaseFact(event.tenant, data.case, data.version, data.team, data.category, data.severity, case_end(event.type, data.state))
 
 
-def _clock_fact(event: Event, case: CaseFact | None) -> ClockFact:
+def _clock_fact(event: Event, case: CaseFact | None, traces: Traces) -> ClockFact:
     data: Any = event.data
+    trace = traces[event.tenant, event.id]
     return ClockFact(
         tenant=event.tenant,
         type=event.type,
@@ -105,4 +111,5 @@ def _clock_fact(event: Event, case: CaseFact | None) -> ClockFact:
         team=case.team if case else None,
         category=case.category if case else None,
         case_severity=case.severity if case else None,
+        traceparent=trace.decode() if trace is not None and is_sampled(trace) else None,
     )

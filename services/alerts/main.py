@@ -33,6 +33,7 @@ from shared.kafka.consumer import Consumer
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 from shared.kafka.producer import Producer
 from shared.loops import Loop
+from shared.observability.export import traces_of
 from shared.observability.logs import configure_logs
 from shared.observability.registry import process_registry
 from shared.settings import KafkaSettings, load
@@ -52,7 +53,7 @@ def main(roles: frozenset[str] = ROLES) -> int:
     files = [] if settings.configuration is None else read_files(settings.configuration)
     box = None if settings.secrets_key is None else SecretBox(settings.secrets_key, "HEARBACK_ALERTS_SECRETS_KEY")
     configure_logs("alerts", settings.log_format, settings.log_level)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with traces_of("alerts", settings.drain_seconds), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, load(KafkaSettings), roles, files, box))
 
 

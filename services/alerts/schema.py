@@ -160,6 +160,7 @@ alerts = sa.Table(
     sa.Column("acknowledged_at", INSTANT),
     sa.Column("acknowledged_by", sa.Text),
     sa.Column("sequence", sa.BigInteger, nullable=False, comment="of its last event on alerts.events.v1"),
+    sa.Column("traceparent", sa.Text, comment="of what fired it, where its trace is recorded"),
     sa.Index("ux_alerts_firing", "tenant", "fingerprint", unique=True, postgresql_where=sa.text("ends_at IS NULL")),
     sa.Index("ix_alerts_firing_case", "tenant", "case", postgresql_where=sa.text('ends_at IS NULL AND "case" IS NOT NULL')),
     sa.Index("ix_alerts_firing_family", "tenant", "family", postgresql_where=sa.text("ends_at IS NULL")),

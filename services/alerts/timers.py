@@ -46,6 +46,7 @@ from shared.delivery.delivery import NewDelivery
 from shared.delivery.store import enqueue_delivery, find
 from shared.errors import Unavailable
 from shared.loops import Beat, stopped_within
+from shared.observability.tracing import span
 
 LOOK_SECONDS = 1.0
 log = structlog.get_logger()
@@ -150,7 +151,8 @@ class GroupLooks:
             sequence=stored.sequence + 1,
             body=webhook_body(said) if webhook else mail(said).encode(),
         )
-        delivery = await enqueue_delivery(session, new)
+        with span("tell alerts", "internal", [alert.traceparent for alert in told], {"hearback.alerts": len(told)}):
+            delivery = await enqueue_delivery(session, new)
         await note_notification(session, delivery, [alert.id for alert in told])
         return replace(stored, sequence=new.sequence, delivery=delivery)
 

@@ -19,6 +19,7 @@ from shared.contracts.fields import Origin, Record, Versioned
 from shared.contracts.identity import event_hash
 from shared.contracts.topics import CASES_EVENTS
 from shared.database.outbox import OutboxRecord
+from shared.observability.tracing import HEADER
 
 SOURCE = "/closed_loop/cases"
 TIMER = "timer"
@@ -33,6 +34,8 @@ class Doing:
     via: str
     text: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    traceparent: bytes | None = None
+    """The trace that it belongs to, when that is not the current one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,14 @@ def announce(decision: Decision, doing: Doing, now: datetime) -> Announcement:
     for change in decision.clock_changes:
         said.append((f"clock.{change.type}.v1", _told_as(change, case.version), _clock_event(case, change)))
         entries.append(_clock_entry(case, change, now))
+    headers = () if doing.traceparent is None else ((HEADER, doing.traceparent),)
     records = []
     for sequence, (type, told_as, data) in enumerate(said, case.sequence + 1):
         id = str(event_hash(f"{case.tenant}:{case.id}", f"{type}:{told_as}"))
         value = encode_own(
             type, id=id, source=SOURCE, tenant=case.tenant, time=now, data=data, subject=case.id, sequence=sequence, backfill=case.silent
         )
-        records.append(OutboxRecord(CASES_EVENTS, f"{case.tenant}:{case.id}".encode(), value))
+        records.append(OutboxRecord(CASES_EVENTS, f"{case.tenant}:{case.id}".encode(), value, headers))
     numbered = replace(case, sequence=case.sequence + len(records))
     return Announcement(replace(decision.file, case=numbered), records, entries)
 

@@ -1,7 +1,7 @@
 """What closed_loop does with a batch of feedback: open cases, stop clocks, follow revisions. Everything is decided by `seen`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,6 +35,7 @@ from shared.database.outbox import enqueue
 from shared.database.seen import Row, admit
 from shared.errors import FieldError, InvalidEvent
 from shared.kafka.batch import Received
+from shared.observability.tracing import is_sampled
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class Work:
     event: Event
     meaning: Meaning
     case: str | None
+    traceparent: bytes | None
     meant: Meaning | None = None
     meant_case: str | None = None
 
@@ -60,7 +62,9 @@ class Work:
         if self.event.type == "interaction.replied.v1" and actor == "customer":
             actor = self.event.data.by
         details: dict[str, Any] = {"source": self.event.source, "id": self.event.id, "revision": self.event.data.revision}
-        return Doing(self.event.type, actor, self.event.source, words_of(self.event), {**details, **scores_of(self.event)})
+        return Doing(
+            self.event.type, actor, self.event.source, words_of(self.event), {**details, **scores_of(self.event)}, self.traceparent
+        )
 
 
 @dataclass(slots=True)
@@ -89,7 +93,7 @@ class ClosedLoopHandler:
         """Act on what is new in the batch. Never commits; raises InvalidEvent when a clock of the tenant's policy can never run."""
         tenants = {received.event.tenant for received in batch}
         configured = await configurations(session, self._calendars, tenants)
-        works = await _admitted(session, [received.event for received in batch], configured)
+        works = await _admitted(session, batch, configured)
         if not works:
             return
         going = _Pass(await clock_now(session))
@@ -120,11 +124,12 @@ class ClosedLoopHandler:
         return [work for work in works if work.meaning not in OPENING or CaseKey(work.event.tenant, str(work.case)) not in added]
 
 
-async def _admitted(session: AsyncSession, events: Sequence[Event], configured: dict[str, Configuration]) -> list[Work]:
+async def _admitted(session: AsyncSession, batch: Sequence[Received], configured: dict[str, Configuration]) -> list[Work]:
     """The events that mean something and are new, in the order in which they came."""
     rows: list[Row] = []
-    events_of: dict[tuple[str, UUID, int], Event] = {}
-    for event in events:
+    received_of: dict[tuple[str, UUID, int], Received] = {}
+    for received in batch:
+        event = received.event
         meant = meaning_of(event, configured[event.tenant].policies.bad_answers)
         if meant is not None:
             row: Row = {
@@ -135,12 +140,17 @@ async def _admitted(session: AsyncSession, events: Sequence[Event], configured: 
                 "case_id": meant.case,
             }
             rows.append(row)
-            events_of.setdefault(_identity(row), event)
+            received_of.setdefault(_identity(row), received)
     admission = await admit(session, seen_events, rows)
-    works = {_identity(row): Work(events_of[_identity(row)], row["meaning"], row["case_id"]) for row in admission.fresh}
+    works = {_identity(row): _work(received_of[_identity(row)], row) for row in admission.fresh}
     for row, old in admission.revised:
-        works[_identity(row)] = Work(events_of[_identity(row)], row["meaning"], row["case_id"], old["meaning"], old["case_id"])
-    return [works[identity] for identity in events_of if identity in works]
+        work = _work(received_of[_identity(row)], row)
+        works[_identity(row)] = replace(work, meant=old["meaning"], meant_case=old["case_id"])
+    return [works[identity] for identity in received_of if identity in works]
+
+
+def _work(received: Received, row: Row) -> Work:
+    return Work(received.event, row["meaning"], row["case_id"], received.traceparent)
 
 
 def _identity(row: Row) -> tuple[str, UUID, int]:
@@ -150,9 +160,13 @@ def _identity(row: Row) -> tuple[str, UUID, int]:
 def _opened(work: Work, configuration: Configuration, now: datetime) -> Decision:
     assert work.meaning in ("complaint", "bad_answer")
     try:
-        return open_case(new_case(work.event, work.meaning), configuration, now)
+        decision = open_case(new_case(work.event, work.meaning), configuration, now)
     except ClockRefused as refused:
         raise InvalidEvent(f"clock_{refused.kind}", [FieldError(refused.loc, str(refused))]) from refused
+    if work.traceparent is None or not is_sampled(work.traceparent):
+        return decision
+    case = replace(decision.file.case, traceparent=work.traceparent.decode())
+    return replace(decision, file=replace(decision.file, case=case))
 
 
 def _cases_of(works: Sequence[Work]) -> set[CaseKey]:

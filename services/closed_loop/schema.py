@@ -57,6 +57,7 @@ cases = sa.Table(
     sa.Column("pause_reason", sa.Text),
     sa.Column("paused_until", INSTANT),
     sa.Column("withdrawal_offered_at", INSTANT),
+    sa.Column("traceparent", sa.Text, comment="of the event that opened it, where its trace is recorded"),
     sa.UniqueConstraint("tenant", "origin_source", "origin_id"),
     sa.Index(None, "tenant", "opened_at", "id"),
     sa.Index(None, "tenant", "customer"),

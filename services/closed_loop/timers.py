@@ -5,7 +5,7 @@ at most, so that a stuck partition delays alarms and does not silence them.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.closed_loop.announcing import Doing, announce, together
 from services.closed_loop.configuration import Calendars
+from services.closed_loop.domain.case import Case, CaseFile
 from services.closed_loop.domain.clock import FIRST_INSTANT_AFTER
 from services.closed_loop.domain.decisions import fire
 from services.closed_loop.sources import GROUP, LIVE
 from services.closed_loop.store import CaseKey, clock_now, load, save, write_journal
 from shared.database.outbox import enqueue
 from shared.database.timers import TimerMetrics
+from shared.observability.tracing import Span, span
 
 WAITS_AT_MOST = timedelta(seconds=60)
 AT_ONCE = 250
@@ -62,15 +64,25 @@ class ClockTimers:
             return 0
         files = await load(session, self._calendars, {key for key, _ in claimed})
         now = await clock_now(session)
-        ordered = list(dict.fromkeys(key for key, _ in claimed))
-        announcements = [announce(fire(files[key], now), Doing("timer", "timer", "clocks"), now) for key in ordered]
-        await save(session, [(files[key], announced.file) for key, announced in zip(ordered, announcements, strict=True)])
-        records, entries = together(announcements)
-        await write_journal(session, entries)
-        await enqueue(session, records)
+        ordered = [files[key] for key in dict.fromkeys(key for key, _ in claimed)]
+        with span("fire clocks", "internal", [file.case.traceparent for file in ordered], {"hearback.cases": len(ordered)}) as firing:
+            await _announce_due(session, ordered, firing, now)
         for _, next_at in claimed:
             self._metrics.fired(next_at - FIRST_INSTANT_AFTER, now)
         return len(claimed)
+
+
+async def _announce_due(session: AsyncSession, files: Sequence[CaseFile], firing: Span, now: datetime) -> None:
+    announcements = [announce(fire(file, now), _doing(file.case, firing), now) for file in files]
+    await save(session, [(file, announced.file) for file, announced in zip(files, announcements, strict=True)])
+    records, entries = together(announcements)
+    await write_journal(session, entries)
+    await enqueue(session, records)
+
+
+def _doing(case: Case, firing: Span) -> Doing:
+    trace = None if case.traceparent is None else case.traceparent.encode()
+    return Doing("timer", "timer", "clocks", traceparent=firing.carries(trace))
 
 
 def after_start(caught_up: Callable[[], bool], monotonic: Callable[[], float] = time.monotonic) -> Callable[[], bool]:

@@ -35,8 +35,7 @@ def event_routes(events: Events) -> APIRouter:
         "/v1/events", status_code=202, summary="Send events", description=DESCRIPTION, responses={202: _ACCEPTED}, openapi_extra=body
     )
     async def post_events(request: Request, caller: Annotated[Principal, Depends(requires("ingest:write"))]) -> Response:
-        traceparent = current_traceparent.get()
-        trace = traceparent_from(None if traceparent is None else traceparent.encode())
+        trace = traceparent_from(current_traceparent.get())
         answer = await events.post(caller, dict(request.scope["headers"]), await request.body(), trace)
         headers = {name.decode(): value.decode() for name, value in answer.headers}
         return Response(answer.body, answer.status, headers=headers, media_type=answer.media_type)

@@ -11,12 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.ingest.events import Answer, Events
 from shared.errors import Unavailable
-from shared.observability.tracing import traceparent_from
+from shared.observability.tracing import HEADER, Span, served, serving
 from shared.web.access import Access, bearer_token
 from shared.web.problems import MEDIA_TYPE, Problem, unavailable, unforeseen
 from shared.web.requests import BodyTooLarge, RequestMetrics
 
 PATH = "/v1/events"
+TRACE = HEADER.encode()
 log = structlog.get_logger()
 
 
@@ -38,24 +39,26 @@ class FastLane:
             await self._take(scope, receive, send)
 
     async def _take_events(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began, status = time.perf_counter(), 500
-        try:
-            answer = await self._answer(scope, receive)
-            status = answer.status
-        finally:
-            self._metrics.answered(PATH, "POST", status, time.perf_counter() - began)
+        began, status, received = time.perf_counter(), 500, dict(scope["headers"])
+        with serving("POST", received.get(TRACE)) as span:
+            try:
+                answer = await self._answer(received, receive, span)
+                status = answer.status
+            finally:
+                served(span, "POST", PATH, status)
+                self._metrics.answered(PATH, "POST", status, time.perf_counter() - began)
         headers = [(b"content-type", answer.media_type.encode()), (b"content-length", str(len(answer.body)).encode()), *answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        headers = dict(scope["headers"])
+    async def _answer(self, headers: dict[bytes, bytes], receive: Receive, span: Span) -> Answer:
+        assert span.traceparent is not None
         try:
             authorization = headers.get(b"authorization")
             text = None if authorization is None else authorization.decode("latin-1")
             caller = self._access.known(bearer_token(text)) or await self._access.authenticate(text)
             body = await read_body(headers, receive, self._max_body_bytes)
-            return await self._events.post(caller, headers, body, traceparent_from(headers.get(b"traceparent")))
+            return await self._events.post(caller, headers, body, span.traceparent)
         except Problem as problem:
             return _answer_of(problem)
         except Unavailable as error:

@@ -21,6 +21,7 @@ from shared.kafka.consumer import Consumer
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
 from shared.kafka.producer import Producer
 from shared.loops import Loop
+from shared.observability.export import traces_of
 from shared.observability.logs import configure_logs
 from shared.observability.registry import process_registry
 from shared.settings import KafkaSettings, load
@@ -39,7 +40,7 @@ def main(roles: frozenset[str] = ROLES) -> int:
     """Run scoring in these roles until SIGTERM. Returns the exit code. Raises ConfigurationError when it cannot start."""
     settings = load(ScoringSettings)
     configure_logs("scoring", settings.log_format, settings.log_level)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with traces_of("scoring", settings.drain_seconds), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, load(KafkaSettings), roles))
 
 

@@ -20,6 +20,7 @@ from shared.clock import Clock
 from shared.database.leadership import keep_alive_while, lead
 from shared.errors import Unavailable
 from shared.loops import Beat, backoff, stopped_within
+from shared.observability.tracing import HEADER, current_traceparent
 from shared.settings import DatabaseSettings
 
 CHANNEL = "hearback_outbox"
@@ -48,16 +49,25 @@ _ENQUEUE = text("""
 async def enqueue(session: AsyncSession, records: Sequence[OutboxRecord]) -> None:
     """Put records into the outbox, in this order. Does not commit; the relay is woken by the commit.
 
-    Insert after the lock on the aggregate's row: positions then follow the aggregate's own order.
+    Insert after the lock on the aggregate's row: positions then follow the aggregate's own order. A record that names no trace
+    belongs to the one in which it is put in.
     """
     if not records:
         return
-    rows = [
-        {"topic": r.topic, "key": r.key, "value": r.value, "names": [n for n, _ in r.headers], "values": [v for _, v in r.headers]}
-        for r in records
-    ]
+    rows = []
+    for record in records:
+        headers = _traced(record.headers)
+        rows.append({"topic": record.topic, "key": record.key, "value": record.value,
+                     "names": [name for name, _ in headers], "values": [value for _, value in headers]})  # fmt: skip
     await session.execute(_ENQUEUE, rows)
     await session.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def _traced(headers: Headers) -> Headers:
+    current = current_traceparent.get()
+    if current is None or any(name == HEADER for name, _ in headers):
+        return headers
+    return (*headers, (HEADER, current))
 
 
 class Sink(Protocol):

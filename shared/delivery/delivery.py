@@ -67,6 +67,8 @@ class Delivery:
     finished_at: datetime | None = None
     dead_because: Literal["refused", "expired"] | None = None
     superseded_by: UUID | None = None
+    traceparent: str | None = None
+    """The trace that it was put in by, where that one is recorded."""
 
 
 class Verdict(StrEnum):

@@ -21,6 +21,7 @@ from shared.delivery.secrets import UnreadableSecret
 from shared.delivery.store import CHANNEL, claim, seconds_until_next, settle
 from shared.errors import Unavailable
 from shared.loops import Beat, backoff
+from shared.observability.tracing import Attributes, Span, span
 from shared.settings import DatabaseSettings
 
 Send = Callable[[Delivery], Awaitable[Outcome]]
@@ -89,22 +90,28 @@ class DeliveryLoop:
 
     async def _attempt(self, delivery: Delivery, lease_ends: float) -> None:
         """One attempt. A result that cannot be written before the lease ends is lost, and the delivery comes again."""
+        attributes: Attributes = {"hearback.delivery.id": str(delivery.id), "hearback.delivery.attempt": delivery.attempt}
         try:
-            outcome = await self._outcome(delivery, lease_ends)
-            if outcome is None:
-                return
-            settled = await self._insist(lambda session: self._write(session, delivery, outcome), lease_ends)
-            if settled is None:
-                log.warning("result of a stale attempt", action="delivery_stale", delivery=str(delivery.id), attempt=delivery.attempt)
-                return
-            self._metrics.attempted(settled, outcome)
-            if settled.state == "dead":
-                log.error("delivery is dead", action="delivery_dead", delivery=str(settled.id), because=settled.dead_because)
+            with span(f"deliver {delivery.kind}", "client", [delivery.traceparent], attributes) as attempt:
+                await self._attempt_once(delivery, lease_ends, attempt)
         except Unavailable as unavailable:
             log.warning("delivery has to wait", action="delivery_waits", delivery=str(delivery.id), detail=unavailable.detail)
         finally:
             self._busy -= Counter([(delivery.tenant, delivery.receiver)])
             self._listener.heard.set()
+
+    async def _attempt_once(self, delivery: Delivery, lease_ends: float, attempt: Span) -> None:
+        outcome = await self._outcome(delivery, lease_ends)
+        if outcome is None:
+            return
+        _note(attempt, delivery, outcome)
+        settled = await self._insist(lambda session: self._write(session, delivery, outcome), lease_ends)
+        if settled is None:
+            log.warning("result of a stale attempt", action="delivery_stale", delivery=str(delivery.id), attempt=delivery.attempt)
+            return
+        self._metrics.attempted(settled, outcome)
+        if settled.state == "dead":
+            log.error("delivery is dead", action="delivery_dead", delivery=str(settled.id), because=settled.dead_because)
 
     async def _outcome(self, delivery: Delivery, lease_ends: float) -> Outcome | None:
         """Send it; None when so much of the lease is gone that somebody else might send it as well."""
@@ -140,3 +147,10 @@ class DeliveryLoop:
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError("back-off has no end")
+
+
+def _note(attempt: Span, delivery: Delivery, outcome: Outcome) -> None:
+    if outcome.status is not None and delivery.kind == "webhook":
+        attempt.note({"http.request.method": "POST", "http.response.status_code": outcome.status})
+    if outcome.verdict is not Verdict.DELIVERED:
+        attempt.fail(outcome.verdict)

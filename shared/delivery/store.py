@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.timers import wake
 from shared.delivery.delivery import Delivery, DeliveryPolicy, NewDelivery, Outcome, State, after_attempt
+from shared.observability.tracing import worth_following
 
 CHANNEL = "hearback_deliveries"
 
@@ -23,8 +24,8 @@ _SUPERSEDE = text("""
 """)
 _INSERT = text("""
     INSERT INTO deliveries
-        (id, tenant, group_key, receiver, kind, sequence, body, state, attempt, failures, created_at, trying_since, next_at)
-    SELECT :id, :tenant, :group_key, :receiver, :kind, :sequence, :body, 'pending', 0, 0, now(), now(), now()
+        (id, tenant, group_key, receiver, kind, sequence, body, state, attempt, failures, created_at, trying_since, next_at, traceparent)
+    SELECT :id, :tenant, :group_key, :receiver, :kind, :sequence, :body, 'pending', 0, 0, now(), now(), now(), :traceparent
     WHERE NOT EXISTS (
         SELECT FROM deliveries
         WHERE tenant = :tenant AND group_key = :group_key AND receiver = :receiver AND sequence >= :sequence
@@ -38,7 +39,7 @@ async def enqueue_delivery(session: AsyncSession, new: NewDelivery) -> UUID:
     A sequence that is not above all earlier ones of its group and receiver changes nothing. Locks group and receiver until
     the end of the transaction: who puts in several does so in one order, as with rows.
     """
-    values = {"id": new.id, **asdict(new)}
+    values = {"id": new.id, "traceparent": worth_following(), **asdict(new)}
     await session.execute(_ONE_AT_A_TIME, {"key": f"{new.tenant}\n{new.group_key}\n{new.receiver}"})
     await session.execute(_SUPERSEDE, values)
     await session.execute(_INSERT, values)

@@ -27,6 +27,7 @@ statements (`INSTANT = sa.DateTime(timezone=True)`, as in the runtime's own migr
             sa.Column("finished_at", INSTANT),
             sa.Column("dead_because", sa.Text()),
             sa.Column("superseded_by", sa.Uuid()),
+            sa.Column("traceparent", sa.Text()),
             sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
         )
         is_open = sa.text("state IN ('pending', 'leased')")
@@ -83,6 +84,7 @@ def delivery_tables(metadata: sa.MetaData) -> None:
         sa.Column("finished_at", INSTANT),
         sa.Column("dead_because", sa.Text),
         sa.Column("superseded_by", sa.Uuid),
+        sa.Column("traceparent", sa.Text),
         sa.Index("ix_deliveries_due", "next_at", postgresql_where=is_open),
         sa.Index("ix_deliveries_receiver", "tenant", "receiver", "next_at", postgresql_where=is_open),
         sa.Index("uq_deliveries_open", "tenant", "group_key", "receiver", unique=True, postgresql_where=is_open),

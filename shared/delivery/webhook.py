@@ -16,6 +16,7 @@ import httpx
 from shared.clock import Clock
 from shared.delivery.delivery import Delivery, Outcome, Verdict
 from shared.delivery.guard import GuardedNetwork, RefusedAddress
+from shared.observability.tracing import HEADER, worth_following
 
 PREFIX = "whsec_"
 HOST = re.compile(rb"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
@@ -98,6 +99,8 @@ class WebhookSender:
             "webhook-id": str(delivery.id),
             "webhook-timestamp": str(timestamp),
         }
+        if trace := worth_following():  # random numbers, and only where they lead to a recorded trace
+            headers[HEADER] = trace
         if target.keys:
             headers["webhook-signature"] = signature(str(delivery.id), timestamp, delivery.body, target.keys)
         return headers

@@ -24,7 +24,7 @@ from shared.errors import InvalidEvent, Unavailable
 from shared.kafka.dead_letters import SourceRecord, dead_letter, is_for
 from shared.kafka.metrics import ConsumerMetrics
 from shared.loops import backoff, stopped_within
-from shared.observability.tracing import HEADER
+from shared.observability.tracing import HEADER, Attributes, Span, recording, span
 
 OldestUnread = Callable[[Partition, int, datetime | None], datetime | None]
 log = structlog.get_logger()
@@ -34,7 +34,8 @@ log = structlog.get_logger()
 class Received:
     """An event and where it stood on Kafka; `appended_at` is the broker's time.
 
-    `traceparent` is the trace that the event belongs to; what a handler sends because of it carries it on.
+    `traceparent` is the trace that the event belongs to; what a handler sends because of it alone carries it on, and what it sends
+    because of several carries on that of the batch.
     """
 
     event: Event
@@ -82,16 +83,32 @@ class BatchProcessor:
 
     async def process(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
         """Process and commit all of `items`. Raises StaleOwner when another replica owns a partition by now."""
-        for item in items:
-            self._decode(item)
-        await self._settle(items, oldest_unread)
+        with self._span(items) as batch:
+            for item in items:
+                self._decode(item, batch)
+            await self._settle(items, oldest_unread)
 
-    def _decode(self, item: Item) -> None:
+    def _span(self, items: Sequence[Item]) -> Span:
+        """The span of a batch: in the trace of its first sampled event, linked to those of the others."""
+        if not recording():
+            return Span(None)
+        topics = {item.record.topic for item in items}
+        attributes: Attributes = {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "process",
+            "messaging.operation.name": "process",
+            "messaging.destination.name": " ".join(sorted(topics)),
+            "messaging.consumer.group.name": self._group,
+            "messaging.batch.message_count": len(items),
+        }
+        return span(f"process {attributes['messaging.destination.name']}", "consumer", map(_trace_of, items), attributes)
+
+    def _decode(self, item: Item, batch: Span) -> None:
         record = item.record
         if not is_for(self._group, record.headers):
             return
         try:
-            trace = next((value for name, value in record.headers if name == HEADER), None)
+            trace = batch.carries(_trace_of(item))
             item.received = Received(decode(record.value), record.topic, record.partition, record.offset, record.appended_at, trace)
         except InvalidEvent as refused:
             item.refusal = refused
@@ -147,6 +164,10 @@ class BatchProcessor:
             self._metrics.dead_letters.labels(item.record.topic, item.refusal.reason).inc()
             log.error("record set aside", action="dead_letter", reason=item.refusal.reason, topic=item.record.topic,
                       partition=item.record.partition, offset=item.record.offset)  # fmt: skip
+
+
+def _trace_of(item: Item) -> bytes | None:
+    return next((value for name, value in item.record.headers if name == HEADER), None)
 
 
 def _moves(items: Sequence[Item], oldest_unread: OldestUnread) -> list[Move]:

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthoriza
 from shared.errors import Unavailable
 from shared.kafka.connection import client_arguments
 from shared.loops import Beat, backoff, stopped_within
+from shared.observability.tracing import HEADER, Attributes, Span, recording, span
 from shared.settings import KafkaSettings
 
 BATCH_BYTES = 900_000  # below the brokers' default limit of 1 MiB for a request's batch
@@ -134,6 +135,8 @@ class Producer:
         self._queued += ticket.size
         deadline = loop.call_later(WAIT_SECONDS, ticket.fail, Unavailable("kafka", f"no acknowledgement within {WAIT_SECONDS:.0f} s"))
         ticket.done.add_done_callback(lambda _: self._release(ticket, deadline))
+        if recording():
+            _record_sending(topic, partition, ticket)
         lane = self._lanes.get((topic, partition))
         if lane is None:
             lane = self._lanes[(topic, partition)] = _Lane(self._client, topic, partition, self._watch)
@@ -176,6 +179,30 @@ class Producer:
         error = None if lane.cancelled() else lane.exception()
         if error is not None and not self._crashed.done():
             self._crashed.set_exception(error)
+
+
+def _record_sending(topic: str, partition: int, ticket: Ticket) -> None:
+    """A span until the acknowledgement, in the trace of the records; records of no trace begin none."""
+    contexts = [value for record in ticket.records for name, value in record.headers if name == HEADER]
+    if not contexts:
+        return
+    attributes: Attributes = {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "send",
+        "messaging.operation.name": "send",
+        "messaging.destination.name": topic,
+        "messaging.destination.partition.id": str(partition),
+        "messaging.batch.message_count": len(ticket.records),
+    }
+    sending = span(f"send {topic}", "producer", contexts, attributes)
+    ticket.done.add_done_callback(lambda done: _end(sending, done))
+
+
+def _end(sending: Span, done: asyncio.Future[None]) -> None:
+    error = asyncio.CancelledError() if done.cancelled() else done.exception()
+    if error is not None:
+        sending.fail(type(error).__qualname__)
+    sending.end()
 
 
 class _Lane:

@@ -15,7 +15,7 @@ AGAIN_AFTER_SECONDS = 30.0
 def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     traceparent = current_traceparent.get()
     if traceparent is not None:
-        line["trace_id"] = traceparent.split("-")[1]
+        line["trace_id"] = traceparent[3:35].decode()
     return line
 
 

@@ -6,7 +6,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.observability.tracing import HEADER, current_traceparent, traceparent_from
+from shared.observability.tracing import HEADER, Span, served, serving, traceparent_from
 from shared.web.problems import Problem
 
 log = structlog.get_logger()
@@ -89,9 +89,12 @@ class RequestLayer:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        trace = header(scope, HEADER.encode())
+        with Span(traceparent_from(trace)) if scope["path"] in QUIET else serving(scope["method"], trace) as span:
+            await self._serve(scope, _Exchange(receive, send, self._max_body_bytes), span)
+
+    async def _serve(self, scope: Scope, exchange: _Exchange, span: Span) -> None:
         began = time.perf_counter()
-        token = current_traceparent.set(traceparent_from(header(scope, HEADER.encode())).decode())
-        exchange = _Exchange(receive, send, self._max_body_bytes)
         try:
             check_declared_length(scope, self._max_body_bytes)
             await self._app(scope, exchange.receive, exchange.send)
@@ -100,11 +103,11 @@ class RequestLayer:
         finally:
             if exchange.too_large is not None and not exchange.started:
                 await exchange.refuse(scope, exchange.too_large)
-            self._tell(scope, exchange.status, time.perf_counter() - began)
-            current_traceparent.reset(token)
+            route = getattr(scope.get("route"), "path", "unmatched")
+            served(span, scope["method"], route, exchange.status)
+            self._tell(scope, route, exchange.status, time.perf_counter() - began)
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+    def _tell(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         self._metrics.answered(route, scope["method"], status, seconds)
         if route not in QUIET:
             log.info(

@@ -44,6 +44,8 @@ class Alert:
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     sequence: int = 0
+    traceparent: str | None = None
+    """The trace of what fired it, where that one is recorded."""
 
     @property
     def fingerprint(self) -> str:
@@ -139,6 +141,7 @@ class ClockFact:
     team: str | None = None
     category: str | None = None
     case_severity: str | None = None
+    traceparent: str | None = None
 
 
 def clock_alert(rule: ClockRule, version: int, fact: ClockFact) -> Alert:
@@ -175,6 +178,7 @@ def clock_alert(rule: ClockRule, version: int, fact: ClockFact) -> Alert:
         cycle=fact.cycle,
         generation=fact.generation,
         clock_state=rule.state,
+        traceparent=fact.traceparent,
     )
 
 

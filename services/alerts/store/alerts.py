@@ -18,6 +18,7 @@ from shared.contracts.decoding import encode_own
 from shared.contracts.fields import Versioned
 from shared.contracts.topics import ALERTS_EVENTS
 from shared.database.outbox import OutboxRecord, enqueue
+from shared.observability.tracing import HEADER, worth_following
 
 SOURCE = "/alerts"
 _AT_ONCE = 500
@@ -37,6 +38,7 @@ class Ending(NamedTuple):
 
 async def insert_alerts(session: AsyncSession, fired: Sequence[Alert]) -> list[Alert]:
     """Write alerts and announce them; returns those that are new: neither known by their id nor firing with the same labels."""
+    fired = [alert if alert.traceparent else replace(alert, traceparent=worth_following()) for alert in fired]
     new: list[Alert] = []
     for start in range(0, len(fired), _AT_ONCE):
         part = sorted(fired[start : start + _AT_ONCE], key=lambda alert: (alert.tenant, alert.fingerprint))
@@ -173,7 +175,8 @@ def _record(happened: Happened, alert: Alert, actor: str | None, at: datetime | 
         subject=str(alert.id),
         sequence=alert.sequence if about is None else None,
     )
-    return OutboxRecord(ALERTS_EVENTS, f"{alert.tenant}:{alert.id}".encode(), value)
+    own = () if alert.traceparent is None or happened != "fired" else ((HEADER, alert.traceparent.encode()),)
+    return OutboxRecord(ALERTS_EVENTS, f"{alert.tenant}:{alert.id}".encode(), value, own)
 
 
 async def _lock(session: AsyncSession, condition: Any) -> list[Alert]:

@@ -61,6 +61,8 @@ class Case:
     pause_reason: str | None = None
     paused_until: datetime | None = None
     withdrawal_offered_at: datetime | None = None
+    traceparent: str | None = None
+    """The trace of the event that opened it, where that one is recorded: what its clocks do later belongs to it."""
 
     @property
     def is_open(self) -> bool:
