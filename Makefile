@@ -18,8 +18,8 @@ run: $(RUNS) ## Run everything here until Ctrl-C (SIMULATE=0: without the simula
 stop: $(RUNS) ## Stop what runs here, in order; the data stays
 	@$(BIN)/hearback stop
 
-test: $(TESTS) ## Run all tests, on a Kafka and a PostgreSQL of their own
-	$(BIN)/pytest -m "not soak"
+test: $(TESTS) ## Run all tests, in two processes, each on a Kafka and a PostgreSQL of its own
+	$(BIN)/pytest -m "not soak" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(TESTS) ## Format, lint, types, import directions, and the schemas of the contracts
 	$(BIN)/ruff format --check .

@@ -9,6 +9,14 @@ import pytest_asyncio
 from tests.servers import KafkaServer, PostgresServer
 
 
+LONGEST = "test_make_run.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes longest comes first, so that at the end no process is left alone with it."""
+    items.sort(key=lambda item: item.path.name != LONGEST)
+
+
 @pytest_asyncio.fixture(scope="session")
 async def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaServer]:
     """Kafka for all tests. A test that kills it restarts it before it ends."""
