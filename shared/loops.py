@@ -2,10 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
-from typing import Protocol
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 Beat = Callable[[], None]
+Item = TypeVar("Item")
+TURN_SECONDS = 0.01
 
 
 class Loop(Protocol):
@@ -26,6 +29,19 @@ async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     await asyncio.wait({waiter}, timeout=seconds)
     waiter.cancel()
     return stop.is_set()
+
+
+async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
+    """The same items, for work on many of them: whoever else wants the event loop gets it in between, at least every ten milliseconds.
+
+    A process that computes for seconds without a pause answers nobody, and connections that it is making meanwhile time out.
+    """
+    turn_ends = time.monotonic() + TURN_SECONDS
+    for item in items:
+        yield item
+        if time.monotonic() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = time.monotonic() + TURN_SECONDS
 
 
 def backoff(first: float = 0.1, factor: float = 2.0, longest: float = 5.0) -> Iterator[float]:

@@ -5,16 +5,16 @@ the event's source and id. The other columns are the consumer's own record of wh
 revision can take it back. Time, customer, topic and partition never decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-Row = Mapping[str, Any]
+from shared.database.rows import Row, copy_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +72,17 @@ async def admit(session: AsyncSession, table: sa.Table, rows: Sequence[Row]) -> 
     connection = await session.connection()
     try:
         async with connection.begin_nested():  # the session's own would send its SAVEPOINT only with its next statement
-            await _copy(connection, table, table.name, latest)
+            await copy_rows(connection, table, latest)
     except asyncpg.UniqueViolationError:
         return await _admit_with_duplicates(connection, table, latest)
     return Admission(latest, ())
-
-
-async def _copy(connection: AsyncConnection, table: sa.Table, into: str, rows: Sequence[Row]) -> None:
-    columns = [column.name for column in table.columns]
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
-    await driver.copy_records_to_table(into, columns=columns, records=[tuple(row[column] for column in columns) for row in rows])
 
 
 async def _admit_with_duplicates(connection: AsyncConnection, table: sa.Table, latest: Sequence[Row]) -> Admission:
     sql = _statements(table)
     await connection.execute(sa.text(sql.stage))
     await connection.execute(sa.text(sql.clear))
-    await _copy(connection, table, f"incoming_{table.name}", latest)
+    await copy_rows(connection, table, latest, into=f"incoming_{table.name}")
     inserted = {(row.tenant, row.event) for row in await connection.execute(sa.text(sql.insert))}
     older = {(row["tenant"], row["event"]): row for row in (await connection.execute(sa.text(sql.lock_older))).mappings()}
     if older:

@@ -1,9 +1,10 @@
 """How loops wait."""
 
 import asyncio
+import time
 from itertools import islice
 
-from shared.loops import backoff, stopped_within
+from shared.loops import TURN_SECONDS, backoff, in_turns, stopped_within
 
 
 def test_pauses_grow_to_their_bound_and_are_jittered() -> None:
@@ -22,3 +23,24 @@ async def test_a_stop_ends_the_wait() -> None:
 
 async def test_without_a_stop_the_wait_ends_by_itself() -> None:
     assert not await stopped_within(asyncio.Event(), 0.01)
+
+
+async def test_others_get_the_loop_while_many_items_are_worked_on() -> None:
+    turns: list[int] = []
+
+    async def other() -> None:
+        while True:
+            turns.append(len(done))
+            await asyncio.sleep(0)
+
+    done: list[int] = []
+    beside = asyncio.create_task(other())
+    async for item in in_turns(range(20)):
+        ends = time.monotonic() + TURN_SECONDS
+        while time.monotonic() < ends:
+            pass
+        done.append(item)
+    beside.cancel()
+
+    assert done == list(range(20))
+    assert turns == list(range(1, 21))
