@@ -1,10 +1,9 @@
-"""One tenant's traffic while something is hurt, and the truth of it: each event counted once, each complaint one case, each breach told once."""
+"""One tenant's traffic while something is hurt, and the truth of it: each event, case, breach and webhook once."""
 
 import asyncio
 import itertools
 import json
 import random
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -13,13 +12,15 @@ import pytest
 
 from shared.clock import utc_now
 from shared.contracts.topics import CASES_EVENTS
+from shared.loops import stopped_within
 from tests.shared.kafka.reading import Mark, mark
 from tests.system.cases import announced, clock_of, until_cases
 from tests.system.expectations import expect_truth
-from tests.system.platform import Platform, Service
+from tests.system.platform import Platform
 from tests.system.receiver import Received
 from tests.system.traffic import Event, Posting, make_events, post_until_accepted
 
+COMPLAINT = "feedback.complaint_raised.v1"
 MINUTES = 30
 TARGET_SECONDS = 3
 POLICY = {
@@ -42,73 +43,70 @@ STORED = "SELECT next_offset FROM consumer_offsets WHERE consumer_group = $1 AND
 class InTurns:
     """Posts to one replica after the other, so that one that does not answer is passed over next time."""
 
-    def __init__(self, clients: Sequence[httpx.AsyncClient]) -> None:
-        self._turns = itertools.cycle(clients)
+    def __init__(self) -> None:
+        self.clients: list[httpx.AsyncClient] = []
+        self._turn = itertools.count()
 
     async def post(self, url: str, *, json: Any) -> httpx.Response:
-        return await next(self._turns).post(url, json=json)
+        return await self.clients[next(self._turn) % len(self.clients)].post(url, json=json)
 
 
 class Traffic:
     """The events of one tenant under a clock of three seconds, with a webhook receiver of its own."""
 
-    def __init__(self, platform: Platform, tenant: str, receiver: Received, count: int, rng: random.Random) -> None:
+    def __init__(self, platform: Platform, tenant: str, receiver: Received, rng: random.Random) -> None:
         self.tenant = tenant
         self._platform = platform
         self._receiver = receiver
         self._rng = rng
         self._start = utc_now().replace(second=0, microsecond=0) - timedelta(minutes=MINUTES)
-        self._events = make_events(rng, count, self._start, MINUTES)
+        self._events: list[Event] = []
         self._since: Mark = {}
         self.key = ""
 
-    async def prepare(self, closed_loop: Service, alerts: Service) -> Self:
+    async def prepare(self) -> Self:
         """A key, the policy, the route and the receiver of the tenant."""
         self.key = await self._platform.key(self.tenant)
         self._since = await mark(self._platform.kafka_settings, CASES_EVENTS)
-        async with self._platform.client(closed_loop, self.key) as client:
+        async with self._platform.client(self._platform.one("closed_loop"), self.key) as client:
             assert (saved := await client.put("/v1/policies", json=POLICY)).is_success, saved.text
-        async with self._platform.client(alerts, self.key) as client:
+        async with self._platform.client(self._platform.one("alerts"), self.key) as client:
             for path, document in (("receivers/default", {"kind": "webhook", "url": self._receiver.url}), ("routes", ROUTE)):
                 assert (saved := await client.put(f"/v1/{path}", json=document)).is_success, saved.text
         return self
 
-    async def flow(self, posting: Posting, seconds: float, over: asyncio.Event) -> None:
-        """Post everything, spread over about `seconds`; what is left when it is `over` follows without pauses."""
-        batches: list[list[Event]] = []
-        at = 0
-        while at < len(self._events):
-            batches.append(self._events[at : at + self._rng.choice((1, 1, 7, 50))])
-            at += len(batches[-1])
-        pause = 2 * seconds * CALLERS / len(batches)
-        waiting = iter(batches)
+    async def flow(self, posting: Posting, per_second: float, count: int, over: asyncio.Event) -> None:
+        """Post about `per_second` events a second until it is `over`, then at once what is missing to `count`."""
 
         async def caller() -> None:
-            for batch in waiting:
-                for event in batch:
-                    self._raise(event)
+            while not over.is_set() or len(self._events) < count:
+                batch = self._next(self._rng.choice((1, 1, 7, 50)))
                 await post_until_accepted(posting, batch)
-                if not over.is_set():
-                    await asyncio.sleep(self._rng.uniform(0, pause))
+                await stopped_within(over, self._rng.uniform(0, 2 * CALLERS * len(batch) / per_second))
 
         await asyncio.gather(*(caller() for _ in range(CALLERS)))
 
-    def _raise(self, event: Event) -> None:
-        """Complaints are raised when they are sent, so that they fall due while others come."""
-        if event["type"] == "feedback.complaint_raised.v1":
-            event["time"] = utc_now().isoformat()
-            event["data"]["severity"] = self._rng.choice(("low", "normal", "critical"))
+    def _next(self, count: int) -> list[Event]:
+        """New events. Complaints are raised now, so that they fall due while others come."""
+        batch = make_events(self._rng, count, self._start, MINUTES, first=len(self._events))
+        self._events += batch
+        for event in batch:
+            if event["type"] == COMPLAINT:
+                event["time"] = utc_now().isoformat()
+                event["data"]["severity"] = self._rng.choice(("low", "normal", "critical"))
+        return batch
 
-    async def expect_each_once(self, scoring: Service, closed_loop: Service, seconds: float) -> None:
+    async def expect_each_once(self, seconds: float) -> None:
         """Within `seconds`: every number is the recomputed one; every complaint one case, every breach one event id and one webhook-id."""
-        complaints = {event["id"] for event in self._events if event["type"] == "feedback.complaint_raised.v1"}
+        complaints = {event["id"] for event in self._events if event["type"] == COMPLAINT}
         end = utc_now().replace(second=0, microsecond=0) + timedelta(minutes=1)
-        async with self._platform.client(scoring, self.key) as client:
+        async with self._platform.client(self._platform.one("scoring"), self.key) as client:
             await expect_truth(client, self._events, self._start - timedelta(minutes=1), end, seconds)
-        async with self._platform.client(closed_loop, self.key) as client:
+        async with self._platform.client(self._platform.one("closed_loop"), self.key) as client:
             cases = {case["id"]: case for case in await until_cases(client, len(complaints), seconds)}
-            await self._nothing_left_to_do("closed_loop", {}, seconds)
-            await self._nothing_left_to_do("alerts", await mark(self._platform.kafka_settings, CASES_EVENTS), seconds)
+            await self._nothing_left_to_do("closed_loop", seconds)
+            await has_read(self._platform, "alerts", await mark(self._platform.kafka_settings, CASES_EVENTS), seconds)
+            await self._nothing_left_to_do("alerts", seconds)
             shown = await until_cases(client, len(complaints))
         told = [one for one in await announced(self._platform, self._since, self.tenant) if one["type"] == "clock.breached.v1"]
 
@@ -121,7 +119,7 @@ class Traffic:
         for one in told:
             event_ids.setdefault(one["data"]["case"], set()).add(one["id"])
         once = dict.fromkeys(cases, 1)
-        assert {case: len(ids) for case, ids in event_ids.items()} == once, "one event id a breach, however often its bytes lie on the topic"
+        assert {case: len(ids) for case, ids in event_ids.items()} == once, "one event id a breach, however often its bytes are there"
         assert {case: len(ids) for case, ids in self._webhook_ids().items()} == once, "one webhook-id a breach, however often it was sent"
 
     def _webhook_ids(self) -> dict[str, set[str]]:
@@ -133,12 +131,16 @@ class Traffic:
                     told.setdefault(alert["labels"]["case"], set()).add(headers["webhook-id"])
         return told
 
-    async def _nothing_left_to_do(self, service: str, ends: Mark, seconds: float) -> None:
-        """Wait until a service has read up to `ends` and done everything that follows."""
+    async def _nothing_left_to_do(self, service: str, seconds: float) -> None:
+        """Wait until a service has done everything that follows from what it has read."""
         async with asyncio.timeout(seconds), self._platform.database(service) as connection:
-            for partition, end in ends.items():
-                while await connection.fetchval(STORED, service, partition.topic, partition.partition) < end:
-                    await asyncio.sleep(0.1)
             while await connection.fetchval(LEFT_TO_DO[service], self.tenant):
                 await asyncio.sleep(0.1)
 
+
+async def has_read(platform: Platform, service: str, ends: Mark, seconds: float) -> None:
+    """Wait until a service has processed everything before `ends`, with whichever replica."""
+    async with asyncio.timeout(seconds), platform.database(service) as connection:
+        for partition, end in ends.items():
+            while await connection.fetchval(STORED, service, partition.topic, partition.partition) < end:
+                await asyncio.sleep(0.1)

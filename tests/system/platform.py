@@ -38,7 +38,6 @@ shared.clock.utc_now = lambda: right() + timedelta(seconds={seconds})
 from services.{service}.main import main
 sys.exit(main())
 """
-NOTHING: Mapping[str, str] = {}
 SHORT_WAITS = {"HEARBACK_KAFKA_SESSION_TIMEOUT_SECONDS": "6", "HEARBACK_KAFKA_REQUEST_TIMEOUT_SECONDS": "8"}
 
 QUICK_WAITS = {
@@ -164,18 +163,20 @@ class Platform:
             await asyncio.to_thread(upgrade, service, DatabaseSettings(url=SecretStr(url)))
             self._environment[f"HEARBACK_{service.upper()}_DATABASE_URL"] = url
 
-    async def start(
-        self, name: str, *, clock_ahead_seconds: float = 0.0, zone: str | None = None, more: Mapping[str, str] = NOTHING
-    ) -> Service:
-        """One more process of a service, ready; its own clock may go wrong, its machine may stand in another zone, and `more` be set."""
+    async def start(self, name: str, *, clock_ahead_seconds: float = 0.0, zone: str | None = None) -> Service:
+        """One more process of a service, ready; its own clock may go wrong, and its machine may stand in another zone."""
         port = free_port()
         log = self._folder / f"{name}-{self._started}.log"
         self._started += 1
-        environment = {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port), **({"TZ": zone} if zone else {}), **more}
+        environment = {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port), **({"TZ": zone} if zone else {})}
         service = Service(name, port, environment, log, clock_ahead_seconds)
         self.services.append(service)
         await service.start()
         return service
+
+    def one(self, name: str) -> Service:
+        """A process of this service."""
+        return next(service for service in self.services if service.name == name)
 
     async def stop(self, service: Service) -> int:
         """End a process in its orderly way; returns its exit code."""
@@ -223,11 +224,12 @@ class Platform:
 @asynccontextmanager
 async def running(
     kafka: KafkaServer, postgres: PostgresServer, folder: Path, waits: Mapping[str, str] = SHORT_WAITS
-) -> AsyncIterator[tuple[Platform, list[Service]]]:
+) -> AsyncIterator[Platform]:
     """A platform with one process of each service, in the order of SERVICES, until the end of the block."""
     platform = Platform(kafka, postgres, folder)
     await platform.prepare(*SERVICES, waits=waits)
     try:
-        yield platform, await asyncio.gather(*(platform.start(name) for name in SERVICES))
+        await asyncio.gather(*(platform.start(name) for name in SERVICES))
+        yield platform
     finally:
         await platform.stop_all()

@@ -20,9 +20,9 @@ class Posting(Protocol):
 CHANNELS = ("phone", "email", "chat", "web", "store")
 
 
-def make_events(rng: random.Random, count: int, start: datetime, minutes: int, backfill_share: float = 0.0) -> list[Event]:
-    """`count` events of different ids, spread over `minutes` from `start`."""
-    return [_make_event(rng, f"e-{number}", start, minutes, backfill_share) for number in range(count)]
+def make_events(rng: random.Random, count: int, start: datetime, minutes: int, backfill_share: float = 0.0, first: int = 0) -> list[Event]:
+    """`count` events of different ids, numbered from `first`, spread over `minutes` from `start`."""
+    return [_make_event(rng, f"e-{number}", start, minutes, backfill_share) for number in range(first, first + count)]
 
 
 def _make_event(rng: random.Random, id: str, start: datetime, minutes: int, backfill_share: float) -> Event:
