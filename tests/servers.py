@@ -1,14 +1,24 @@
 """The Kafka and the PostgreSQL that a test session runs on: the same code that `make run` uses, on free ports in a temporary folder."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.cli.settings import LocalSettings
 from services.cli.stack.child import Child
-from services.cli.stack.kafka import Kafka, KafkaSources
+from services.cli.stack.kafka import Kafka, KafkaSources, KafkaTuning, new_cluster_id
 from services.cli.stack.part import Part, bring_up, bring_up_again
 from services.cli.stack.ports import free_port
 from services.cli.stack.postgres import Postgres, PostgresTuning
 from shared.settings import load
+
+NODES = 3
+SMALL_HEAP = ("-Xms96m", "-Xmx160m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
+REPLICATED = {
+    "offsets.topic.replication.factor": "3",
+    "min.insync.replicas": "2",
+    "broker.session.timeout.ms": "3000",
+}
 
 
 class Server:
@@ -44,12 +54,33 @@ class KafkaServer(Server):
         self.bootstrap = part.bootstrap
 
     @classmethod
-    async def start(cls, folder: Path) -> "KafkaServer":
+    async def start(cls, folder: Path, tuning: KafkaTuning | None = None) -> "KafkaServer":
         """Start it with its data in `folder`, from the jars in the user's cache."""
+        tuning = tuning or KafkaTuning()
         settings = load(LocalSettings)
         sources = KafkaSources(settings.cache, settings.java_home, settings.local_maven_repository)
-        part = Kafka(folder / "kafka", folder / "kafka.log", free_port(), free_port(), sources, print)
+        controller_port = tuning.controllers.get(tuning.node) or free_port()
+        part = Kafka(folder / "kafka", folder / "kafka.log", free_port(), controller_port, sources, print, tuning)
         return cls(part, await bring_up(part))
+
+
+class KafkaCluster:
+    """Three brokers on `bootstrap`, each a controller too: with two of them dead there is neither a quorum nor a second replica."""
+
+    def __init__(self, nodes: Sequence[KafkaServer]) -> None:
+        self.nodes = nodes
+        self.bootstrap = ",".join(node.bootstrap for node in nodes)
+
+    @classmethod
+    async def start(cls, folder: Path) -> "KafkaCluster":
+        """Start them together, since none is ready before a majority is, with small heaps and everything replicated three times."""
+        cluster_id, controllers = new_cluster_id(), {node: free_port() for node in range(1, NODES + 1)}
+        tunings = [KafkaTuning(SMALL_HEAP, REPLICATED, node, controllers, cluster_id) for node in controllers]
+        return cls(await asyncio.gather(*(KafkaServer.start(folder / f"node-{tuning.node}", tuning) for tuning in tunings)))
+
+    async def stop(self) -> None:
+        """End all of them in their orderly way."""
+        await asyncio.gather(*(node.stop() for node in self.nodes))
 
 
 class PostgresServer(Server):

@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient
@@ -30,6 +30,25 @@ class KafkaSources:
     repository: str | None = None
 
 
+def new_cluster_id() -> str:
+    """A random id as Kafka writes them: 16 bytes in URL-safe Base64, never with a leading dash."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaTuning:
+    """What a test may set differently from what `make run` does: the heap, any property, and one node of several.
+
+    `controllers` are the controller ports of all nodes, by node; the nodes of one cluster share its `cluster_id`.
+    """
+
+    heap: tuple[str, ...] = HEAP
+    properties: Mapping[str, str] = field(default_factory=dict)
+    node: int = 1
+    controllers: Mapping[int, int] = field(default_factory=dict)
+    cluster_id: str = field(default_factory=new_cluster_id)
+
+
 class Kafka:
     """A part of the stack. `data` keeps the log between runs; ports may change from run to run."""
 
@@ -37,11 +56,21 @@ class Kafka:
     start_seconds = 60.0
     refusal_code = None
 
-    def __init__(self, data: Path, log: Path, port: int, controller_port: int, sources: KafkaSources, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        data: Path,
+        log: Path,
+        port: int,
+        controller_port: int,
+        sources: KafkaSources,
+        say: Callable[[str], None],
+        tuning: KafkaTuning | None = None,
+    ) -> None:
         self.bootstrap = f"{HOST}:{port}"
         self._data, self._log = data, log
         self._port, self._controller_port = port, controller_port
         self._sources, self._say = sources, say
+        self._tuning = tuning or KafkaTuning()
         self._java = Path()
         self._class_path = ""
 
@@ -74,7 +103,7 @@ class Kafka:
 
     def command(self) -> Command:
         """The broker's process."""
-        return Command(arguments=(*self._java_with(*HEAP), "kafka.Kafka", str(self._properties)), log=self._log)
+        return Command(arguments=(*self._java_with(*self._tuning.heap), "kafka.Kafka", str(self._properties)), log=self._log)
 
     async def is_ready(self) -> bool:
         """Whether the broker is registered and answers; a port that listens is not enough."""
@@ -101,10 +130,14 @@ class Kafka:
         return self._data / "log"
 
     def _placement(self) -> str:
+        tuning = self._tuning
+        voters = (tuning.controllers or {tuning.node: self._controller_port}).items()
+        tuned = "".join(f"{name}={value}\n" for name, value in tuning.properties.items())
         return (
-            f"\nlisteners=PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}\n"
+            f"\n{tuned}node.id={tuning.node}\n"
+            f"listeners=PLAINTEXT://{self.bootstrap},CONTROLLER://{HOST}:{self._controller_port}\n"
             f"advertised.listeners=PLAINTEXT://{self.bootstrap}\n"
-            f"controller.quorum.voters=1@{HOST}:{self._controller_port}\n"
+            f"controller.quorum.voters={','.join(f'{node}@{HOST}:{port}' for node, port in voters)}\n"
             f"log.dirs={self._log_dir}\n"
         )
 
@@ -113,8 +146,7 @@ class Kafka:
         return (str(self._java), *options, "-Djava.awt.headless=true", logging, "-cp", self._class_path)
 
     def _format(self) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_", 1)
-        arguments = ("kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config", str(self._properties))
+        arguments = ("kafka.tools.StorageTool", "format", "--cluster-id", self._tuning.cluster_id, "--config", str(self._properties))
         code, output = run_to_end(*self._java_with(), *arguments)
         if code != 0:
             raise_if_full(output, self._data)
