@@ -27,6 +27,7 @@ check: $(TESTS) ## Format, lint, types, import directions, and the schemas of th
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m shared.contracts.schemas --check
+	$(BIN)/python -m shared.contracts.asyncapi --check
 	$(BIN)/python -m deploy.check
 
 fmt: $(TESTS) ## Format the code and sort its imports

@@ -15,6 +15,7 @@ from services.closed_loop.store import Entry
 from shared.contracts.cases import CaseEvent
 from shared.contracts.clocks import ClockEvent
 from shared.contracts.decoding import encode_own
+from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.fields import Origin, Record, Versioned
 from shared.contracts.identity import event_hash
 from shared.contracts.topics import CASES_EVENTS
@@ -59,7 +60,7 @@ def announce(decision: Decision, doing: Doing, now: datetime) -> Announcement:
     for change in decision.clock_changes:
         said.append((f"clock.{change.type}.v1", _told_as(change, case.version), _clock_event(case, change)))
         entries.append(_clock_entry(case, change, now))
-    headers = () if doing.traceparent is None else ((HEADER, doing.traceparent),)
+    headers = (CONTENT_TYPE,) if doing.traceparent is None else (CONTENT_TYPE, (HEADER, doing.traceparent))
     records = []
     for sequence, (type, told_as, data) in enumerate(said, case.sequence + 1):
         id = str(event_hash(f"{case.tenant}:{case.id}", f"{type}:{told_as}"))

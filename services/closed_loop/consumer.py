@@ -32,7 +32,8 @@ from services.closed_loop.store import CaseKey, add_files, clock_now, key_of, lo
 from shared.contracts.decoding import Event
 from shared.contracts.identity import event_hash
 from shared.database.outbox import enqueue
-from shared.database.seen import Row, admit
+from shared.database.rows import Row
+from shared.database.seen import admit
 from shared.errors import FieldError, InvalidEvent
 from shared.kafka.batch import Received
 from shared.observability.tracing import is_sampled

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.ingest.schema import keys, tenants
 from shared.contracts.access import KeyRecord, Scope, TenantRecord
 from shared.contracts.decoding import encode_own
+from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.fields import Record
 from shared.contracts.topics import ACCESS
 from shared.database.audit import record_change
@@ -150,4 +151,4 @@ async def _announce_key(session: AsyncSession, key: Key, sha256: str, *, version
 
 async def _announce(session: AsyncSession, kind: str, key: str, tenant: str, record: Record, *, version: int, now: datetime) -> None:
     value = encode_own(kind, id=str(uuid7(now)), source=SOURCE, tenant=tenant, time=now, data=record, sequence=version)
-    await enqueue(session, [OutboxRecord(ACCESS, key.encode(), value)])
+    await enqueue(session, [OutboxRecord(ACCESS, key.encode(), value, (CONTENT_TYPE,))])

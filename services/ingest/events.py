@@ -17,6 +17,7 @@ from services.ingest.recent import RecentIds
 from services.ingest.settings import IngestSettings
 from shared.clock import Clock
 from shared.contracts.decoding import Submitted, admit, encode
+from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.identity import partition_key
 from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from shared.errors import FieldError, InvalidEvent, Unavailable
@@ -27,7 +28,6 @@ from shared.web.access import Principal, check_scope
 from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem
 
 MAX_ERRORS_TOLD = 100
-CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 FORBIDDEN = "forbidden"
 
 Headers = Mapping[bytes, bytes]

@@ -23,6 +23,7 @@ from services.scoring.sources import read_until
 from services.scoring.store import begin_reading, histograms
 from services.scoring.wanted import WantedSeries
 from shared.database.engine import Sessions
+from shared.database.outbox import Headers
 from shared.database.sqlstates import typed_database_errors
 from shared.errors import Unavailable
 from shared.loops import Beat, backoff, stopped_within
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 class Sink(Protocol):
     """Where samples go: shared.kafka.producer.Producer."""
 
-    async def publish(self, topic: str, key: bytes, value: bytes) -> None: ...
+    async def publish(self, topic: str, key: bytes, value: bytes, headers: Headers) -> None: ...
 
 
 class PublisherMetrics:

@@ -7,8 +7,10 @@ from services.scoring.domain.metrics import Number
 from services.scoring.domain.series import Series
 from services.scoring.published import Claimed
 from shared.contracts.decoding import encode_own
+from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.metrics import MetricSampled
 from shared.contracts.topics import METRICS_UPDATED
+from shared.database.outbox import Headers
 
 SOURCE = "/scoring"
 
@@ -33,8 +35,8 @@ def sample_of(
     )
 
 
-def record_of(claimed: Claimed) -> tuple[str, bytes, bytes]:
-    """Topic, key and value of a claimed sample; a repetition gives the same id, so that readers drop it."""
+def record_of(claimed: Claimed) -> tuple[str, bytes, bytes, Headers]:
+    """Topic, key, value and headers of a claimed sample; a repetition gives the same id, so that readers drop it."""
     value = encode_own(
         "metric.sampled.v1",
         id=f"{claimed.series}:{claimed.sequence}",
@@ -45,4 +47,4 @@ def record_of(claimed: Claimed) -> tuple[str, bytes, bytes]:
         sequence=claimed.sequence,
         data=claimed.sample,
     )
-    return METRICS_UPDATED, f"{claimed.tenant}:{claimed.series}".encode(), value
+    return METRICS_UPDATED, f"{claimed.tenant}:{claimed.series}".encode(), value, (CONTENT_TYPE,)

@@ -13,6 +13,8 @@ D = TypeVar("D")
 JSON_MEDIA_PATTERN = "^[A-Za-z0-9.-]+/([A-Za-z0-9.-]+[+])?[Jj][Ss][Oo][Nn]( *;.*)?$"
 PATTERN_TEXTS[JSON_MEDIA_PATTERN] = "must be JSON, for example application/json"
 
+CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
+"""The Kafka header of a structured CloudEvent, as CloudEvents' Kafka binding wants it on every record."""
 MAX_EXTENSIONS = 32
 _EXTENSION_NAME = re.compile("[a-z0-9]{1,20}")
 RESERVED_ATTRIBUTES = {

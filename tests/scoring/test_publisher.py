@@ -20,6 +20,7 @@ from shared.contracts.decoding import Event, decode
 from shared.contracts.topics import FEEDBACK_EVENTS, METRICS_UPDATED
 from shared.database.engine import Sessions
 from shared.database.offsets import Move, Partition, advance, start_partitions
+from shared.database.outbox import Headers
 from shared.errors import Unavailable
 from shared.kafka.batch import Received
 from shared.kafka.producer import Producer
@@ -39,7 +40,8 @@ class Topic:
         self.records: list[tuple[bytes, Event]] = []
         self.away = False
 
-    async def publish(self, topic: str, key: bytes, value: bytes) -> None:
+    async def publish(self, topic: str, key: bytes, value: bytes, headers: Headers) -> None:
+        assert dict(headers) == {"content-type": b"application/cloudevents+json"}
         await asyncio.sleep(0)
         if self.away:
             raise Unavailable("kafka", "away")

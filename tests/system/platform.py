@@ -38,6 +38,7 @@ shared.clock.utc_now = lambda: right() + timedelta(seconds={seconds})
 from services.{service}.main import main
 sys.exit(main())
 """
+NOTHING: Mapping[str, str] = {}
 SHORT_WAITS = {"HEARBACK_KAFKA_SESSION_TIMEOUT_SECONDS": "6", "HEARBACK_KAFKA_REQUEST_TIMEOUT_SECONDS": "8"}
 
 QUICK_WAITS = {
@@ -163,12 +164,14 @@ class Platform:
             await asyncio.to_thread(upgrade, service, DatabaseSettings(url=SecretStr(url)))
             self._environment[f"HEARBACK_{service.upper()}_DATABASE_URL"] = url
 
-    async def start(self, name: str, *, clock_ahead_seconds: float = 0.0, zone: str | None = None) -> Service:
-        """One more process of a service, ready; its own clock may go wrong, and its machine may stand in another zone."""
+    async def start(
+        self, name: str, *, clock_ahead_seconds: float = 0.0, zone: str | None = None, more: Mapping[str, str] = NOTHING
+    ) -> Service:
+        """One more process of a service, ready; its own clock may go wrong, its machine may stand in another zone, and `more` be set."""
         port = free_port()
         log = self._folder / f"{name}-{self._started}.log"
         self._started += 1
-        environment = {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port), **({"TZ": zone} if zone else {})}
+        environment = {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port), **({"TZ": zone} if zone else {}), **more}
         service = Service(name, port, environment, log, clock_ahead_seconds)
         self.services.append(service)
         await service.start()

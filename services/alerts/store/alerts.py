@@ -15,6 +15,7 @@ from services.alerts.schema import alerts
 from services.alerts.store.arrays import among, one_of
 from shared.contracts.alerts import AlertEvent
 from shared.contracts.decoding import encode_own
+from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.fields import Versioned
 from shared.contracts.topics import ALERTS_EVENTS
 from shared.database.outbox import OutboxRecord, enqueue
@@ -176,7 +177,7 @@ def _record(happened: Happened, alert: Alert, actor: str | None, at: datetime | 
         sequence=alert.sequence if about is None else None,
     )
     own = () if alert.traceparent is None or happened != "fired" else ((HEADER, alert.traceparent.encode()),)
-    return OutboxRecord(ALERTS_EVENTS, f"{alert.tenant}:{alert.id}".encode(), value, own)
+    return OutboxRecord(ALERTS_EVENTS, f"{alert.tenant}:{alert.id}".encode(), value, (CONTENT_TYPE, *own))
 
 
 async def _lock(session: AsyncSession, condition: Any) -> list[Alert]:

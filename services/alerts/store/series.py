@@ -12,6 +12,7 @@ from services.alerts.domain.rule import MetricRule, Rule
 from services.alerts.schema import wanted_series
 from services.alerts.store.rules import list_rules
 from shared.contracts.decoding import encode_own
+from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.metrics import SeriesWanted
 from shared.contracts.topics import SERIES_WANTED
 from shared.database.outbox import OutboxRecord, enqueue
@@ -50,4 +51,4 @@ def _record(tenant: str, rule: MetricRule, sequence: int, wanted: bool, now: dat
         data=SeriesWanted(series=rule.series, metric=rule.metric, slice=dict(rule.filter), window=rule.window, wanted=wanted),
         sequence=sequence,
     )
-    return OutboxRecord(SERIES_WANTED, f"{tenant}:{rule.series}".encode(), value)
+    return OutboxRecord(SERIES_WANTED, f"{tenant}:{rule.series}".encode(), value, (CONTENT_TYPE,))
