@@ -30,6 +30,11 @@ READ_BY_LIBRARIES = frozenset({"PGSSLMODE", "PGSSLROOTCERT", *(name for name in 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - a pod has to be reached from without
 
 
+DRAINED_IN = 1.5
+"""Times drain_seconds: requests have half of it, loops the whole (shared.web.process)."""
+TO_SPARE_SECONDS = 5.0
+
+
 class Command(NamedTuple):
     """What a container runs: `serve` with its service and roles, `migrate` with its services, or `topics`."""
 
@@ -38,8 +43,8 @@ class Command(NamedTuple):
     roles: frozenset[str] = frozenset()
 
 
-def command_of(container: Object) -> Command:
-    """What the arguments of a container say. Raises ValueError when the image has no such command."""
+def command_of(container: Object) -> Command | None:
+    """What the arguments of a container say; None when it is nothing that a pod should run."""
     match container.get("args", []):
         case ["serve", service, *rest] if service in SETTINGS and set(rest[::2]) <= {"--role"} and len(rest) % 2 == 0:
             return Command("serve", (service,), frozenset(rest[1::2]))
@@ -47,8 +52,7 @@ def command_of(container: Object) -> Command:
             return Command("migrate", tuple(services))
         case ["topics", "create"]:
             return Command("topics")
-        case other:
-            raise ValueError(f"`hearback {' '.join(map(str, other))}` is not a command that a pod runs")
+    return None
 
 
 def environment_problems(objects: list[Object], secrets: list[Object]) -> Iterator[str]:
@@ -57,13 +61,16 @@ def environment_problems(objects: list[Object], secrets: list[Object]) -> Iterat
     for workload in workloads(objects):
         for container in containers(workload):
             where = f"{named(workload)}, {container['name']}"
+            command = command_of(container)
+            if command is None:
+                yield f"{where}: `hearback {' '.join(map(str, container.get('args', ())))}` is not a command that a pod runs"
+                continue
             try:
-                command = command_of(container)
                 told = environment_of(container, objects, secrets)
             except ValueError as wrong:
                 yield f"{where}: {wrong}"
                 continue
-            for problem in _problems_of(command, told, container):
+            for problem in _problems_of(command, told, container, workload["spec"]["template"]["spec"]):
                 yield f"{where}: {problem}"
             if command.verb == "serve":
                 deployed.setdefault(command.services[0], set()).update(command.roles)
@@ -94,7 +101,7 @@ def environment_of(container: Object, objects: list[Object], secrets: list[Objec
     return told
 
 
-def _problems_of(command: Command, told: Mapping[str, str], container: Object) -> Iterator[str]:
+def _problems_of(command: Command, told: Mapping[str, str], container: Object, pod: Object) -> Iterator[str]:
     reads: list[type[Settings]] = [KafkaSettings, TracingSettings, *([LocalSettings] if command.verb == "migrate" else [])]
     reads += [SETTINGS[service] for service in command.services if command.verb == "serve"]
     known = READ_BY_LIBRARIES.union(*(variables_of(one) for one in reads))
@@ -109,6 +116,7 @@ def _problems_of(command: Command, told: Mapping[str, str], container: Object) -
                 [service] = command.services
                 settings = alerts.load_settings() if service == "alerts" else load(SETTINGS[service])
                 yield from _service_problems(service, settings, container)
+                yield from _draining_problems(settings, container, pod)
             elif command.verb == "migrate":
                 local = load(LocalSettings)
                 for service in command.services:
@@ -132,6 +140,13 @@ def _service_problems(service: str, settings: ServiceSettings, container: Object
             yield "HEARBACK_ALERTS_SECRETS_KEY is missing: no webhook could be made"
         if "127.0.0.1" in settings.external_url:
             yield "HEARBACK_ALERTS_EXTERNAL_URL is missing: notifications would point at 127.0.0.1"
+
+
+def _draining_problems(settings: ServiceSettings, container: Object, pod: Object) -> Iterator[str]:
+    waits = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    needed = waits + DRAINED_IN * settings.drain_seconds + TO_SPARE_SECONDS
+    if pod.get("terminationGracePeriodSeconds", 30) < needed:
+        yield f"terminationGracePeriodSeconds must be {needed:.0f} or more, for drain_seconds of {settings.drain_seconds:.0f}"
 
 
 def variables_of(settings: type[Settings]) -> set[str]:

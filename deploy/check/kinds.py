@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import kubernetes_validate  # type: ignore[import-untyped]
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from kubernetes_validate import utils
 
 from deploy.check.rendering import DEPLOY, Object, named
 
 VERSIONS = ("1.30", "1.37")
 """The oldest Kubernetes that has every field used (preStop sleep), and the newest whose schemas are here."""
 SCHEMAS = DEPLOY / "k8s" / "schemas"
+
+utils.schema_contents = cache(utils.schema_contents)  # its files are large, and it would read them anew for every object
 
 
 def kind_problems(objects: list[Object]) -> Iterator[str]:

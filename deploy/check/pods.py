@@ -1,14 +1,10 @@
-"""Pods as they should be: without rights, with time to drain, named so that whatever selects them finds them."""
+"""Pods as they should be: without rights, probed, spread, named so that whatever selects them finds them."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from deploy.check.environment import SETTINGS, command_of
 from deploy.check.rendering import Object, containers, named, of_kind, workloads
 
-DRAINED_IN = 1.5
-"""Times drain_seconds: requests have half of it, loops the whole (shared.web.process)."""
-TO_SPARE_SECONDS = 5.0
 LEAST = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -19,7 +15,7 @@ def pod_problems(objects: list[Object]) -> Iterator[str]:
         for problem in [*_rights(pod), *(p for one in containers(workload) for p in _container_rights(one))]:
             yield f"{named(workload)}: {problem}"
     for deployment in of_kind(objects, "Deployment"):
-        for problem in _draining(deployment["spec"]["template"]["spec"]):
+        for problem in _probes(deployment["spec"]["template"]["spec"]):
             yield f"{named(deployment)}: {problem}"
         chosen = [one for one in of_kind(objects, "PodDisruptionBudget") if _selects(one["spec"]["selector"], deployment)]
         if len(chosen) != 1:
@@ -53,14 +49,8 @@ def _container_rights(container: Object) -> Iterator[str]:
         yield f"{container['name']} runs {container['image']}: an overlay must name the version"
 
 
-def _draining(pod: Object) -> Iterator[str]:
+def _probes(pod: Object) -> Iterator[str]:
     [container] = pod["containers"]
-    service = command_of(container).services[0]
-    drain = float(SETTINGS[service].model_fields["drain_seconds"].default)
-    waits = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-    needed = waits + DRAINED_IN * drain + TO_SPARE_SECONDS
-    if pod.get("terminationGracePeriodSeconds", 30) < needed:
-        yield f"terminationGracePeriodSeconds must be {needed:.0f} or more: {waits} s before SIGTERM, then {drain:.0f} s of drain_seconds"
     for probe, path in (("livenessProbe", "/health/live"), ("startupProbe", "/health/live"), ("readinessProbe", "/health/ready")):
         if container.get(probe, {}).get("httpGet") != {"path": path, "port": "http"}:
             yield f"{probe} must ask {path}"

@@ -34,10 +34,11 @@ def scaling_problems(objects: list[Object], secrets: list[Object]) -> Iterator[s
 def _lag_problems(spec: Object, target: Object, known: set[str], objects: list[Object], secrets: list[Object]) -> Iterator[str]:
     [container] = target["spec"]["template"]["spec"]["containers"]
     command = command_of(container)
+    if command is None or "consumer" not in command.roles:
+        yield f"{named(target)} consumes nothing"
+        return
     told = environment_of(container, objects, secrets)
     [service] = command.services
-    if "consumer" not in command.roles:
-        yield f"{named(target)} consumes nothing"
     topics = [trigger["metadata"].get("topic") for trigger in spec["triggers"]]
     for topic, trigger in zip(topics, spec["triggers"], strict=True):
         metadata = trigger["metadata"]

@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import requests
-from jgo.maven import MavenContext
 
 from shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 AT_ONCE = 8
 SAY_EVERY = 10
@@ -68,6 +70,9 @@ def _is_intact(path: Path, jar: Jar) -> bool:
 
 
 def _download(missing: Sequence[Jar], cache: Path, repository: str | None, say: Callable[[str], None]) -> None:
+    # here and not above: what runs in an image is installed without it, and fetches nothing
+    from jgo.maven import MavenContext
+
     total = sum(jar.size for jar in missing)
     say(f"Kafka: fetching {len(missing)} jars, {total / 1e6:.0f} MB, once")
     incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=cache))
@@ -86,7 +91,7 @@ def _download(missing: Sequence[Jar], cache: Path, repository: str | None, say: 
         shutil.rmtree(incoming, ignore_errors=True)
 
 
-def _download_one(jar: Jar, maven: MavenContext, cache: Path) -> None:
+def _download_one(jar: Jar, maven: "MavenContext", cache: Path) -> None:
     coordinate = f"{jar.group}:{jar.artifact}:{jar.version}"
     artifact = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact()
     try:
