@@ -14,7 +14,8 @@ from services.closed_loop.domain.facts import Fact
 Row = dict[str, Any]
 
 CASE_COLUMNS = tuple(field.name for field in fields(Case))
-READING_COLUMNS = ("generation", "activity", "status", "cycle", "due_at", "breached_at", "next_at")
+READING_COLUMNS = ("severity", "generation", "activity", "status", "cycle", "due_at", "breached_at", "next_at")
+"""The columns of a clock that change; its severity is that of its case."""
 
 
 def case_row(case: Case) -> Row:
@@ -22,32 +23,41 @@ def case_row(case: Case) -> Row:
     return {**{name: getattr(case, name) for name in CASE_COLUMNS}, "closes_with": list(case.closes_with)}
 
 
-def read_case(row: Any) -> Case:
-    """The case of a row."""
-    return Case(**{name: getattr(row, name) for name in CASE_COLUMNS})
+def read_case(row: Sequence[Any]) -> Case:
+    """The case of a row of CASE_COLUMNS."""
+    return Case(*row)
 
 
 def clock_row(case: Case, clock: CaseClock) -> Row:
     """The row of a clock, without its facts and announcements."""
     return {
-        "tenant": case.tenant,
-        "id": clock.id,
+        **reading_row(case, clock),
         "case_id": case.id,
         "kind": clock.kind,
         "spec": write_spec(clock.spec),
         "calendar_id": clock.calendar_id,
         "calendar_version": clock.calendar_version,
-        **reading_row(clock),
     }
 
 
-def reading_row(clock: CaseClock) -> Row:
-    """The columns of a clock that change."""
-    return {name: getattr(clock, name) for name in READING_COLUMNS}
+def reading_row(case: Case, clock: CaseClock) -> Row:
+    """The key of a clock and the columns that change."""
+    return {
+        "tenant": case.tenant,
+        "id": clock.id,
+        "severity": case.severity,
+        "generation": clock.generation,
+        "activity": clock.activity,
+        "status": clock.status,
+        "cycle": clock.cycle,
+        "due_at": clock.due_at,
+        "breached_at": clock.breached_at,
+        "next_at": clock.next_at,
+    }
 
 
 def read_clock(row: Any, calendars: Mapping[CalendarKey, Calendar], facts: Sequence[Any], announced: Sequence[Any]) -> CaseClock:
-    """The clock of a row, with the rows of its facts in their position and of its announcements."""
+    """The clock of a row, with the rows of its facts in their position and of its announcements; documents are JSON as text."""
     return CaseClock(
         id=row.id,
         kind=row.kind,

@@ -70,6 +70,7 @@ clocks = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("case_id", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False, server_default="normal", comment="of its case: what fires first"),
     sa.Column("spec", pg.JSONB, nullable=False),
     sa.Column("calendar_id", sa.Text, nullable=False),
     sa.Column("calendar_version", sa.Integer, nullable=False),
@@ -82,7 +83,7 @@ clocks = sa.Table(
     sa.Column("next_at", INSTANT, comment="when the timer fires; null for none"),
     sa.UniqueConstraint("tenant", "case_id", "kind"),
     sa.ForeignKeyConstraint(["tenant", "case_id"], ["cases.tenant", "cases.id"]),
-    sa.Index("ix_clocks_next_at", "next_at", postgresql_where=sa.text("next_at IS NOT NULL")),
+    sa.Index(None, "severity", "next_at", postgresql_where=sa.text("next_at IS NOT NULL")),
 )
 
 clock_facts = sa.Table(

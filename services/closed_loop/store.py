@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.closed_loop import statements
 from services.closed_loop.configuration import CalendarKey, Calendars
-from services.closed_loop.domain.case import CaseFile
+from services.closed_loop.domain.case import Case, CaseFile
 from services.closed_loop.domain.case_clock import CaseClock
 from services.closed_loop.rows import (
     CASE_COLUMNS,
-    READING_COLUMNS,
     announcement_row,
     case_row,
     clock_row,
@@ -30,6 +30,8 @@ from services.closed_loop.rows import (
 )
 from services.closed_loop.schema import cases, clock_announcements, clock_facts, clocks, journal
 from services.closed_loop.sources import TIMER_CHANNEL
+from services.closed_loop.statements import by_column, keyed
+from shared.database.rows import copy_rows
 from shared.database.timers import wake
 
 AT_ONCE = 1000
@@ -40,6 +42,18 @@ class CaseKey(NamedTuple):
 
     tenant: str
     id: str
+
+
+class DueClock(NamedTuple):
+    """A clock whose timer is to fire, of a case that the transaction has locked."""
+
+    case: CaseKey
+    id: str
+    next_at: datetime
+
+
+Change = tuple[CaseFile, CaseFile]
+"""A locked case file before and after."""
 
 
 class Entry(NamedTuple):
@@ -91,54 +105,77 @@ async def load(session: AsyncSession, calendars: Calendars, keys: Collection[Cas
     found: dict[CaseKey, CaseFile] = {}
     ordered = sorted(keys)
     for some in (ordered[first : first + AT_ONCE] for first in range(0, len(ordered), AT_ONCE)):
-        wanted = sa.select(cases).where(sa.tuple_(cases.c.tenant, cases.c.id).in_(some)).order_by(cases.c.tenant, cases.c.id)
-        rows = (await session.execute(wanted.with_for_update() if lock else wanted)).all()
-        clocks_of = await _clocks(session, calendars, [CaseKey(row.tenant, row.id) for row in rows])
-        for row in rows:
-            key = CaseKey(row.tenant, row.id)
-            found[key] = CaseFile(read_case(row), tuple(clocks_of[key]))
+        rows = (await session.execute(statements.LOCKED_CASES if lock else statements.CASES, keyed(some))).all()
+        clocks_of = await session.execute(statements.CLOCKS_OF_CASES, keyed((row.tenant, row.id) for row in rows))
+        found |= await _files(session, calendars, rows, clocks_of.all())
     return found
 
 
-async def save(session: AsyncSession, changes: Iterable[tuple[CaseFile, CaseFile]]) -> None:
+async def load_due(session: AsyncSession, calendars: Calendars, due: Sequence[DueClock]) -> dict[CaseKey, CaseFile]:
+    """The files of the cases of these clocks, without any other clock."""
+    rows = await session.execute(statements.CASES, keyed({one.case for one in due}))
+    clocks_due = await session.execute(statements.CLOCKS, keyed((one.case.tenant, one.id) for one in due))
+    return await _files(session, calendars, rows.all(), clocks_due.all())
+
+
+async def save(session: AsyncSession, changes: Iterable[Change]) -> None:
     """Store what differs between two states, before and after, of locked case files."""
     changes = sorted(changes, key=lambda change: key_of(change[0]))
     await _execute(session, _UPDATE_CASE, [_keyed(case_row(new.case)) for old, new in changes if new.case != old.case])
-    pairs = [(new.case, *pair) for old, new in changes for pair in zip(old.clocks, new.clocks, strict=True) if pair[0] != pair[1]]
-    await _execute(
-        session, _UPDATE_CLOCK, [_keyed({"tenant": case.tenant, "id": clock.id, **reading_row(clock)}) for case, _, clock in pairs]
-    )
-    gone = [{"b_tenant": case.tenant, "b_clock": old.id, "b_id": k.id} for case, old, new in pairs for k in old.facts if k not in new.facts]
-    await _execute(session, _DELETE_FACT, gone)
+    pairs = _changed_clocks(changes)
+    gone = [{"tenant": case.tenant, "clock": old.id, "id": k.id} for case, old, new in pairs for k in old.facts if k not in new.facts]
+    if gone:
+        await session.execute(statements.DELETE_FACTS, by_column(gone))
     known = [fact_row(case.tenant, new.id, fact) for case, old, new in pairs for fact in new.facts if fact not in old.facts]
     await _execute(session, sa.insert(clock_facts), known)
-    said = [announcement_row(case.tenant, new.id, one) for case, old, new in pairs for one in new.announced if one not in old.announced]
-    await _execute(session, _KEEP_ANNOUNCEMENT, said)
-    if any(has_timer(new) for _, new in changes):
-        await wake(session, TIMER_CHANNEL)
+    await _save_readings(session, changes, pairs)
+
+
+async def save_fired(session: AsyncSession, changes: Iterable[Change]) -> None:
+    """Store what a timer may change in locked case files: the number of the last event, and what clocks say and have announced."""
+    changes = sorted(changes, key=lambda change: key_of(change[0]))
+    numbers = [{"tenant": new.case.tenant, "id": new.case.id, "sequence": new.case.sequence} for _, new in changes]
+    await session.execute(statements.NUMBER_CASES, by_column(numbers))
+    await _save_readings(session, changes, _changed_clocks(changes))
 
 
 async def write_journal(session: AsyncSession, entries: Iterable[Entry]) -> None:
     """Add lines to the journals of locked cases, in this order."""
-    rows = [entry._asdict() for entry in entries]
-    if rows:
-        await session.execute(sa.insert(journal), rows)
+    await copy_rows(await session.connection(), journal, [entry._asdict() for entry in entries])
 
 
-async def _clocks(session: AsyncSession, calendars: Calendars, keys: Sequence[CaseKey]) -> dict[CaseKey, list[CaseClock]]:
-    mine = sa.tuple_(clocks.c.tenant, clocks.c.case_id).in_(keys)
-    rows = (await session.execute(sa.select(clocks).where(mine).order_by(clocks.c.kind))).all()
-    of_clock = sa.and_(clocks.c.tenant == clock_facts.c.tenant, clocks.c.id == clock_facts.c.clock)
-    facts = await session.execute(sa.select(clock_facts).join(clocks, of_clock).where(mine).order_by(clock_facts.c.position))
-    of_clock = sa.and_(clocks.c.tenant == clock_announcements.c.tenant, clocks.c.id == clock_announcements.c.clock)
-    announced = await session.execute(sa.select(clock_announcements).join(clocks, of_clock).where(mine))
-    facts_of, announced_of = _by_clock(facts), _by_clock(announced)
-    known = await calendars.of(session, {CalendarKey(row.tenant, row.calendar_id, row.calendar_version) for row in rows})
-    found: dict[CaseKey, list[CaseClock]] = defaultdict(list)
-    for row in rows:
+async def _files(session: AsyncSession, calendars: Calendars, of_cases: Sequence[Any], of_clocks: Sequence[Any]) -> dict[CaseKey, CaseFile]:
+    """The files of rows of cases and of clocks."""
+    mine = keyed((row.tenant, row.id) for row in of_clocks)
+    facts_of = _by_clock(await session.execute(statements.FACTS, mine))
+    announced_of = _by_clock(await session.execute(statements.ANNOUNCEMENTS, mine))
+    known = await calendars.of(session, {CalendarKey(row.tenant, row.calendar_id, row.calendar_version) for row in of_clocks})
+    clocks_of: dict[CaseKey, list[CaseClock]] = defaultdict(list)
+    for row in of_clocks:
         clock = read_clock(row, known, facts_of[row.tenant, row.id], announced_of[row.tenant, row.id])
-        found[CaseKey(row.tenant, row.case_id)].append(clock)
-    return found
+        clocks_of[CaseKey(row.tenant, row.case_id)].append(clock)
+    files = (CaseFile(read_case(row), tuple(clocks_of[CaseKey(row.tenant, row.id)])) for row in of_cases)
+    return {key_of(file): file for file in files}
+
+
+def _changed_clocks(changes: Sequence[Change]) -> list[tuple[Case, CaseClock, CaseClock]]:
+    """The clocks whose rows change, before and after, each with its case after it."""
+    return [
+        (new.case, before, after)
+        for old, new in changes
+        for before, after in zip(old.clocks, new.clocks, strict=True)
+        if before != after or old.case.severity != new.case.severity
+    ]
+
+
+async def _save_readings(session: AsyncSession, changes: Sequence[Change], pairs: Sequence[tuple[Case, CaseClock, CaseClock]]) -> None:
+    if pairs:
+        await session.execute(statements.UPDATE_CLOCKS, by_column([reading_row(case, clock) for case, _, clock in pairs]))
+    said = [announcement_row(case.tenant, new.id, one) for case, old, new in pairs for one in new.announced if one not in old.announced]
+    if said:
+        await session.execute(statements.KEEP_ANNOUNCEMENTS, by_column(said))
+    if any(has_timer(new) for _, new in changes):
+        await wake(session, TIMER_CHANNEL)
 
 
 def _by_clock(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
@@ -165,13 +202,3 @@ def _update(table: sa.Table, columns: Iterable[str]) -> sa.Update:
 
 
 _UPDATE_CASE = _update(cases, CASE_COLUMNS)
-_UPDATE_CLOCK = _update(clocks, READING_COLUMNS)
-_DELETE_FACT = sa.delete(clock_facts).where(
-    clock_facts.c.tenant == sa.bindparam("b_tenant"),
-    clock_facts.c.clock == sa.bindparam("b_clock"),
-    clock_facts.c.id == sa.bindparam("b_id"),
-)
-_KEEPING = insert(clock_announcements)
-_KEEP_ANNOUNCEMENT = _KEEPING.on_conflict_do_update(
-    index_elements=[column.name for column in clock_announcements.primary_key], set_={"retracted": _KEEPING.excluded.retracted}
-)

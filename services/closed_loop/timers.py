@@ -13,32 +13,33 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.closed_loop.announcing import Doing, announce, together
 from services.closed_loop.configuration import Calendars
-from services.closed_loop.domain.case import Case, CaseFile
+from services.closed_loop.domain.case import SEVERITIES, Case, CaseFile
 from services.closed_loop.domain.clock import FIRST_INSTANT_AFTER
 from services.closed_loop.domain.decisions import fire
 from services.closed_loop.sources import GROUP, LIVE
-from services.closed_loop.store import CaseKey, clock_now, load, save, write_journal
+from services.closed_loop.store import CaseKey, DueClock, clock_now, load_due, save_fired, write_journal
 from shared.database.outbox import enqueue
 from shared.database.timers import TimerMetrics
 from shared.observability.tracing import Span, span
 
 WAITS_AT_MOST = timedelta(seconds=60)
-AT_ONCE = 250
+AT_ONCE = 500
 """Nobody hears of any before all of them are committed, so that many at once must not make the first ones late."""
 
-_EARLIEST = sa.text("SELECT min(next_at) FROM clocks WHERE next_at IS NOT NULL")
+_EARLIEST_OF = "SELECT min(next_at) FROM clocks WHERE severity = '{}' AND next_at IS NOT NULL"
+_EARLIEST = sa.text(f"SELECT least({', '.join(f'({_EARLIEST_OF.format(severity)})' for severity in SEVERITIES)})")
+
+# What may fire by now: with something unread, only what was due before it, or has waited long enough.
+_DUE_BY = sa.text("""
+    SELECT least(now(), greatest(coalesce(min(oldest_unread) - interval '1 microsecond', now()), now() - CAST(:longest AS interval)))
+    FROM consumer_offsets WHERE consumer_group = :group AND topic = ANY(CAST(:live AS text[]))
+""")
 
 # Whoever holds a case is changing it and will set its timers anew, so it is skipped. The row of the case is the lock, not the clock's.
 _CLAIM = sa.text("""
-    WITH behind AS (
-        SELECT min(oldest_unread) AS since FROM consumer_offsets WHERE consumer_group = :group AND topic = ANY(CAST(:live AS text[]))
-    )
-    SELECT c.tenant, c.id, k.next_at FROM clocks k
-    JOIN cases c ON c.tenant = k.tenant AND c.id = k.case_id
-    CROSS JOIN behind
-    WHERE k.next_at <= now()
-      AND (behind.since IS NULL OR behind.since > k.next_at OR k.next_at <= now() - CAST(:longest AS interval))
-    ORDER BY array_position(ARRAY['critical', 'high', 'normal', 'low'], c.severity), k.next_at
+    SELECT k.tenant, k.case_id, k.id, k.next_at FROM clocks k JOIN cases c ON c.tenant = k.tenant AND c.id = k.case_id
+    WHERE k.severity = :severity AND k.next_at <= :due_by
+    ORDER BY k.next_at
     LIMIT :limit
     FOR UPDATE OF c SKIP LOCKED
 """)
@@ -58,23 +59,36 @@ class ClockTimers:
 
     async def fire(self, session: AsyncSession, limit: int) -> int:
         """Announce what is due, the highest severity first, then the earliest due. Does not commit."""
-        asked = {"group": GROUP, "live": list(LIVE), "longest": WAITS_AT_MOST, "limit": min(limit, AT_ONCE)}
-        claimed = [(CaseKey(row.tenant, row.id), row.next_at) for row in await session.execute(_CLAIM, asked)]
-        if not claimed:
+        due = await _claim(session, min(limit, AT_ONCE))
+        if not due:
             return 0
-        files = await load(session, self._calendars, {key for key, _ in claimed})
+        files = await load_due(session, self._calendars, due)
         now = await clock_now(session)
-        ordered = [files[key] for key in dict.fromkeys(key for key, _ in claimed)]
+        ordered = [files[key] for key in dict.fromkeys(one.case for one in due)]
         with span("fire clocks", "internal", [file.case.traceparent for file in ordered], {"hearback.cases": len(ordered)}) as firing:
             await _announce_due(session, ordered, firing, now)
-        for _, next_at in claimed:
-            self._metrics.fired(next_at - FIRST_INSTANT_AFTER, now)
-        return len(claimed)
+        for one in due:
+            self._metrics.fired(one.next_at - FIRST_INSTANT_AFTER, now)
+        return len(due)
+
+
+async def _claim(session: AsyncSession, limit: int) -> list[DueClock]:
+    """Clocks that are due, the highest severity first, then the earliest; their cases are locked now."""
+    offsets = {"group": GROUP, "live": list(LIVE), "longest": WAITS_AT_MOST}
+    due_by = (await session.execute(_DUE_BY, offsets)).scalar_one()
+    due: list[DueClock] = []
+    for severity in reversed(SEVERITIES):
+        asked = {"severity": severity, "due_by": due_by, "limit": limit - len(due)}
+        rows = await session.execute(_CLAIM, asked)
+        due += [DueClock(CaseKey(row.tenant, row.case_id), row.id, row.next_at) for row in rows]
+        if len(due) == limit:
+            break
+    return due
 
 
 async def _announce_due(session: AsyncSession, files: Sequence[CaseFile], firing: Span, now: datetime) -> None:
     announcements = [announce(fire(file, now), _doing(file.case, firing), now) for file in files]
-    await save(session, [(file, announced.file) for file, announced in zip(files, announcements, strict=True)])
+    await save_fired(session, [(file, announced.file) for file, announced in zip(files, announcements, strict=True)])
     records, entries = together(announcements)
     await write_journal(session, entries)
     await enqueue(session, records)

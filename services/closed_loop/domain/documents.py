@@ -1,8 +1,8 @@
 """Calendars, targets and clocks as people write them in requests and as they are stored: JSON, read by pydantic."""
 
-import json
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -26,6 +26,8 @@ LocalDate = Annotated[date, BeforeValidator(iso_date)]
 WallTime = Annotated[str, Field(max_length=5, description="HH:MM on the wall of the calendar's zone; 24:00 is the end of the day")]
 Windows = Annotated[list[tuple[WallTime, WallTime]], Field(max_length=48)]
 TargetSeconds = Annotated[float, Field(strict=True, ge=0.000001, le=1e9, description="Open time of the calendar; kept to the microsecond")]
+KEPT = 4096
+"""How many different stored documents are kept as read: a policy writes the same ones for all its cases."""
 TARGETS = ("target_seconds", "target_business_days", "target_calendar_days", "due_at")
 
 
@@ -87,9 +89,10 @@ class ClockBody(TargetBody):
         return ClockSpec(self.target(), tuple(sorted(set(self.warn_at_percent))), self.retarget, self.reopen)
 
 
-def read_target(document: dict[str, Any] | None) -> Target | None:
-    """The target that `write_target` wrote."""
-    return None if document is None else TargetBody.model_validate_json(json.dumps(document)).target()
+@lru_cache(maxsize=KEPT)
+def read_target(document: str | None) -> Target | None:
+    """The target that `write_target` wrote, from its JSON."""
+    return None if document is None else TargetBody.model_validate_json(document).target()
 
 
 def write_target(target: Target | None) -> dict[str, Any] | None:
@@ -107,9 +110,10 @@ def write_target(target: Target | None) -> dict[str, Any] | None:
             return {"due_at": due_at.isoformat()}
 
 
-def read_spec(document: dict[str, Any]) -> ClockSpec:
-    """The clock that `write_spec` wrote."""
-    return ClockBody.model_validate_json(json.dumps(document)).spec()
+@lru_cache(maxsize=KEPT)
+def read_spec(document: str) -> ClockSpec:
+    """The clock that `write_spec` wrote, from its JSON."""
+    return ClockBody.model_validate_json(document).spec()
 
 
 def write_spec(spec: ClockSpec) -> dict[str, Any]:
