@@ -105,15 +105,18 @@ class TestWhileItRuns:
 
         assert Path(f"/proc/{pid}").stat().st_uid != 0
 
-    @pytest.mark.parametrize("part", ["scoring", "ingest", "postgres", "kafka"])
-    def test_a_part_that_is_killed_is_started_again_and_that_is_shown(self, closed_checkout: Checkout, part: str) -> None:
-        before = pids(closed_checkout.stack(0.1))[part]
+    @pytest.mark.parametrize("parts", [("scoring", "ingest"), ("postgres", "kafka")], ids=" and ".join)
+    def test_parts_that_are_killed_are_started_again_and_that_is_shown(self, closed_checkout: Checkout, parts: tuple[str, str]) -> None:
+        before = pids(closed_checkout.stack(0.1))
 
-        os.kill(before, signal.SIGKILL)
+        for part in parts:
+            os.kill(before[part], signal.SIGKILL)
 
-        wait_until(lambda: pids(closed_checkout.stack(0.1))[part] not in (None, before), f"{part} does not come back")
-        wait_until(lambda: all_ready(closed_checkout), f"not all ready after a kill of {part}")
-        assert f"{part}: down: ended by SIGKILL; again in 0.5 s" in closed_checkout.output
+        for part in parts:
+            wait_until(lambda part=part: pids(closed_checkout.stack(0.1))[part] not in (None, before[part]), f"{part} does not come back")
+        wait_until(lambda: all_ready(closed_checkout), f"not all ready after a kill of {parts}")
+        for part in parts:
+            assert f"{part}: down: ended by SIGKILL; again in 0.5 s" in closed_checkout.output
 
     def test_a_second_run_is_refused_in_one_line(self, closed_checkout: Checkout) -> None:
         second = closed_checkout.call("make", "run")
@@ -129,7 +132,7 @@ class TestWhileItRuns:
         assert (closed_checkout.folder / ".hearback" / "postgres").exists()
 
 
-def test_after_a_kill_of_everything_at_once_the_next_run_has_the_data(
+def test_after_a_kill_of_everything_at_once_the_next_run_has_the_data_and_a_signal_stops_it_in_order(
     closed_checkout: Checkout, running: "subprocess.Popen[bytes]"
 ) -> None:
     former = closed_checkout.stack(0.1)
@@ -137,22 +140,14 @@ def test_after_a_kill_of_everything_at_once_the_next_run_has_the_data(
     running.wait(timeout=PATIENCE_SECONDS)
 
     again = closed_checkout.make_run("SIMULATE=0")
-
-    wait_until(lambda: "ready after" in closed_checkout.output, "it does not start again")
-    assert not {pid for pid in pids(former).values() if started_at(pid)}
-    assert closed_checkout.stack(1)["demo"] == former["demo"]
-    assert closed_checkout.call("make", "stop").returncode == 0
-    again.wait(timeout=PATIENCE_SECONDS)
-
-
-def test_a_signal_drains_and_stops_everything_in_order(closed_checkout: Checkout, running: "subprocess.Popen[bytes]") -> None:
-    running.wait(timeout=PATIENCE_SECONDS)
-    process = closed_checkout.make_run("SIMULATE=0")
     wait_until(lambda: "ready after" in closed_checkout.output, "it does not start again")
     stack = closed_checkout.stack(1)
 
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=PATIENCE_SECONDS)
+    assert not {pid for pid in pids(former).values() if started_at(pid)}
+    assert stack["demo"] == former["demo"]
+
+    again.send_signal(signal.SIGTERM)
+    again.wait(timeout=PATIENCE_SECONDS)
 
     stopped = re.findall(r"^(\w+): stopped$", closed_checkout.output, re.MULTILINE)
     assert set(stopped[:-2]) == set(stack["services"])
