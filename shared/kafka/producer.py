@@ -1,7 +1,8 @@
 """The one producer of a process: a micro-batch per partition, each record's acknowledgement awaited by whoever sent it.
 
-While a batch of a partition is on its way, what arrives for that partition becomes its next batch: no lingering when
-there is little to do, large batches when there is much. Idempotence is off: every reader deduplicates by id, and an
+While a batch of a partition is on its way, what arrives for that partition becomes its next batch; what arrives while a batch
+waits for the broker's answer to another partition's joins it. So there is no lingering when there is little to do, and there
+are large batches when there is much. Idempotence is off: every reader deduplicates by id, and an
 idempotent producer can wedge a partition when a request outlives its timeout.
 """
 
@@ -14,6 +15,7 @@ from typing import ClassVar, NamedTuple
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from shared.errors import Unavailable
 from shared.kafka.connection import client_arguments
@@ -41,11 +43,12 @@ class Record(NamedTuple):
 class Ticket:
     """Records of one caller for one partition. `acknowledged` of them, from the first on, are in the log."""
 
-    __slots__ = ("acknowledged", "done", "handed_over", "records", "size")
+    __slots__ = ("acknowledged", "deadline", "done", "handed_over", "records", "size")
 
-    def __init__(self, records: Sequence[Record], done: asyncio.Future[None]) -> None:
+    def __init__(self, records: Sequence[Record], done: asyncio.Future[None], deadline: float) -> None:
         self.records = records
         self.done = done
+        self.deadline = deadline
         self.handed_over = 0
         self.acknowledged = 0
         self.size = sum(len(record.value) + len(record.key) for record in records)
@@ -79,6 +82,8 @@ class Producer:
         self._topics = topics
         self._queue_bytes = queue_bytes
         self._queued = 0
+        self._unanswered: deque[Ticket] = deque()
+        self._refusing: asyncio.TimerHandle | None = None
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._partitions: dict[str, tuple[int, float]] = {}
         self._client: AIOKafkaProducer | None = None
@@ -129,12 +134,14 @@ class Producer:
         if self._client is None:
             raise Unavailable("kafka", "not connected yet")
         loop = asyncio.get_running_loop()
-        ticket = Ticket(records, loop.create_future())
+        ticket = Ticket(records, loop.create_future(), loop.time() + WAIT_SECONDS)
         if self._queued + ticket.size > self._queue_bytes:
             raise Unavailable("kafka", "too much is waiting to be sent")
         self._queued += ticket.size
-        deadline = loop.call_later(WAIT_SECONDS, ticket.fail, Unavailable("kafka", f"no acknowledgement within {WAIT_SECONDS:.0f} s"))
-        ticket.done.add_done_callback(lambda _: self._release(ticket, deadline))
+        ticket.done.add_done_callback(lambda _: self._release(ticket))
+        self._unanswered.append(ticket)
+        if self._refusing is None:
+            self._refusing = loop.call_at(ticket.deadline, self._refuse_late)
         if recording():
             _record_sending(topic, partition, ticket)
         lane = self._lanes.get((topic, partition))
@@ -147,9 +154,17 @@ class Producer:
         """Send one record and await its acknowledgement, at most five seconds. Raises Unavailable."""
         await self.submit(topic, self.partition_for(topic, key), (Record(key, value, headers),)).done
 
-    def _release(self, ticket: Ticket, deadline: asyncio.TimerHandle) -> None:
-        deadline.cancel()
+    def _release(self, ticket: Ticket) -> None:
         self._queued -= ticket.size
+        while self._unanswered and self._unanswered[0].done.done():
+            self._unanswered.popleft()
+
+    def _refuse_late(self) -> None:
+        """Refuse whoever has waited long enough. One timer for all tickets: one each would cost more than the rest of `submit`."""
+        loop = asyncio.get_running_loop()
+        while self._unanswered and self._unanswered[0].deadline <= loop.time():
+            self._unanswered.popleft().fail(Unavailable("kafka", f"no acknowledgement within {WAIT_SECONDS:.0f} s"))
+        self._refusing = loop.call_at(self._unanswered[0].deadline, self._refuse_late) if self._unanswered else None
 
     async def _connect(self, stop: asyncio.Event, beat: Beat) -> None:
         for pause in backoff(longest=2.0):
@@ -214,6 +229,8 @@ class _Lane:
         self._topic = topic
         self._partition = partition
         self._waiting: deque[Ticket] = deque()
+        self._batch: BatchBuilder | None = None
+        self._aboard: list[tuple[Ticket, int]] = []
         self._sending: asyncio.Task[None] | None = None
 
     def add(self, ticket: Ticket) -> None:
@@ -221,6 +238,8 @@ class _Lane:
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_all())
             self._sending.add_done_callback(self._watch)
+        elif self._batch is not None:
+            self._board(self._batch)
 
     async def stop(self) -> None:
         while self._waiting:
@@ -236,9 +255,26 @@ class _Lane:
             self._sending = None
 
     async def _send_one_batch(self) -> None:
-        batch = self._client.create_batch()
-        aboard: list[tuple[Ticket, int]] = []
-        while self._waiting:
+        """Hand over a batch and await its acknowledgement. Until the client library takes it up, others may join it."""
+        batch, self._aboard = self._client.create_batch(), []
+        self._batch = batch
+        self._board(batch)
+        try:
+            if batch.record_count():
+                await (await self._client.send_batch(batch, self._topic, partition=self._partition))
+        except KafkaError as error:
+            self._fail(self._aboard, error)
+        else:
+            for ticket, count in self._aboard:
+                ticket.acknowledge(count)
+        finally:
+            self._batch = None
+
+    def _board(self, batch: BatchBuilder) -> None:
+        """Put into the batch what waits, as far as it takes it."""
+        if self._aboard and self._aboard[0][0].done.done():  # Kafka is away: do not fill it with what will be refused
+            self._batch = None
+        while self._waiting and self._batch is not None:
             ticket = self._waiting[0]
             if ticket.done.done():  # its caller has given up
                 self._waiting.popleft()
@@ -246,21 +282,13 @@ class _Lane:
             before = ticket.handed_over
             for record in ticket.records[before:]:
                 if batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers)) is None:
+                    self._batch = None
                     break
                 ticket.handed_over += 1
-            aboard.append((ticket, ticket.handed_over - before))
-            if ticket.handed_over < len(ticket.records):
-                break
-            self._waiting.popleft()
-        if not batch.record_count():
-            return
-        try:
-            await (await self._client.send_batch(batch, self._topic, partition=self._partition))
-        except KafkaError as error:
-            self._fail(aboard, error)
-        else:
-            for ticket, count in aboard:
-                ticket.acknowledge(count)
+            if ticket.handed_over > before:
+                self._aboard.append((ticket, ticket.handed_over - before))
+            if ticket.handed_over == len(ticket.records):
+                self._waiting.popleft()
 
     def _fail(self, aboard: Sequence[tuple[Ticket, int]], error: KafkaError) -> None:
         log.warning("a batch was not acknowledged", action="produce_failed", topic=self._topic, error=type(error).__name__)

@@ -12,6 +12,7 @@ import uvicorn
 
 from shared.errors import ConfigurationError
 from shared.loops import Loop
+from shared.web.connection import Connection
 from shared.web.health import Health
 
 log = structlog.get_logger()
@@ -25,8 +26,9 @@ async def run_process(app: Any, *, host: str, port: int, loops: Sequence[Loop], 
     """
     listening = _listen(host, port)
     stop = asyncio.Event()
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", loop="none", http="httptools",
-                            timeout_graceful_shutdown=max(1, int(drain_seconds / 2)), server_header=False, backlog=4096)  # fmt: skip
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", loop="none", http=Connection, ws="none",
+                            proxy_headers=False, timeout_graceful_shutdown=max(1, int(drain_seconds / 2)), server_header=False,
+                            backlog=4096)  # fmt: skip
     server = uvicorn.Server(config)
     _spare_the_garbage_collector()
     tasks = {asyncio.create_task(loop.run(stop, health.beater(loop.name)), name=loop.name) for loop in loops}

@@ -20,10 +20,16 @@ class RequestMetrics:
         self.requests = Counter(f"hearback_{service}_http_requests", "Answered requests.", ["route", "method", "status"], registry=registry)
         self.seconds = Histogram(f"hearback_{service}_http_request_seconds", "Time to answer.", ["route", "method"], registry=registry)
 
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answer."""
-        self.requests.labels(route, method, str(status)).inc()
-        self.seconds.labels(route, method).observe(seconds)
+        children = self._children.get((route, method, status))
+        if children is None:
+            children = (self.requests.labels(route, method, str(status)), self.seconds.labels(route, method))
+            self._children[route, method, status] = children
+        children[0].inc()
+        children[1].observe(seconds)
 
 
 class BodyTooLarge(Problem):

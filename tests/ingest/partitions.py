@@ -25,7 +25,7 @@ class Partitions:
     def submit(self, topic: str, partition: int, records: Sequence[Record]) -> Ticket:
         if partition in self.refused:
             raise Unavailable("kafka", "too much is waiting to be sent")
-        ticket = Ticket(records, asyncio.get_running_loop().create_future())
+        ticket = Ticket(records, asyncio.get_running_loop().create_future(), deadline=0.0)
         arrived = records[: self.acknowledged.get(partition, len(records))]
         self.records += arrived
         self.topics += [topic] * len(arrived)

@@ -51,6 +51,14 @@ def counting(producer: Producer) -> Counting:
     return counter
 
 
+def counting_on(producer: Producer, *partitions: tuple[str, int]) -> Counting:
+    """Count from now on what goes to these partitions, to each of which something went before."""
+    counter = Counting(producer._client)
+    for partition in partitions:
+        producer._lanes[partition]._client = counter  # type: ignore[assignment]
+    return counter
+
+
 async def test_a_process_has_one_producer_and_may_have_another_when_it_is_closed(kafka: KafkaSettings) -> None:
     first = Producer(kafka, "test", [TOPIC])
     with pytest.raises(RuntimeError, match="one producer"):
@@ -151,11 +159,35 @@ async def test_without_an_answer_for_five_seconds_callers_are_refused_and_what_w
     assert b"waiting" not in values
 
 
+async def test_records_join_a_batch_that_waits_for_the_broker_unless_its_first_caller_was_refused(
+    producer: Producer, kafka_server: KafkaServer
+) -> None:
+    await asyncio.gather(*(producer.submit(TOPIC, partition, [Record(b"k", b"before")]).done for partition in (0, 1)))
+    counter = counting_on(producer, (TOPIC, 0), (TOPIC, 1))
+    os.kill(kafka_server.pid, signal.SIGSTOP)
+    try:
+        producer.submit(TOPIC, 0, [Record(b"k", b"occupies the connection")])
+        await asyncio.sleep(0.1)
+        joined = [producer.submit(TOPIC, 1, [Record(b"k", b"joins")]) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        joined.append(producer.submit(TOPIC, 1, [Record(b"k", b"joins later")]))
+        await asyncio.wait({ticket.done for ticket in joined})
+        late = producer.submit(TOPIC, 1, [Record(b"k", b"is in time for the next")])
+    finally:
+        os.kill(kafka_server.pid, signal.SIGCONT)
+
+    await late.done
+
+    assert [ticket.handed_over for ticket in joined] == [1] * 4
+    assert all(isinstance(ticket.done.exception(), Unavailable) for ticket in joined)
+    assert counter.batches == 3
+
+
 async def test_stopping_sends_what_was_handed_over_and_refuses_what_waits(kafka: KafkaSettings) -> None:
     since = await mark(kafka, TOPIC)
     async with connected(kafka, [TOPIC]) as producer:
         handed_over = asyncio.create_task(producer.publish(TOPIC, b"k", b"handed over"))
-        while not producer._lanes or producer._lanes[TOPIC, producer.partition_for(TOPIC, b"k")]._waiting:
+        while not any(lane._batch is not None and lane._batch.closed() for lane in producer._lanes.values()):  # the library has taken it up
             await asyncio.sleep(0)
         waiting = asyncio.create_task(producer.publish(TOPIC, b"k", b"waiting"))
         await asyncio.sleep(0)

@@ -1,0 +1,134 @@
+"""A client's connection: an answer leaves in one piece, a stream as it comes, and nothing is written to who has gone."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+from shared.web.connection import GATHERED_BYTES, Connection
+
+REQUEST = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
+
+
+class Wire(asyncio.Transport):
+    """The kernel's side: what was handed to it, in which pieces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        assert not self.closed
+        self.pieces.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+def connect(length: int, answer: Callable[[Send], Awaitable[None]]) -> tuple[Connection, Wire]:
+    """A connection to an app that answers each request so, with a body of this length."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % length)]})
+        await answer(send)
+
+    config = Config(app, log_config=None, lifespan="off")
+    connection, wire = Connection(config, ServerState(), {}), Wire()
+    connection.connection_made(wire)
+    return connection, wire
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_head_and_body_leave_together() -> None:
+    async def answer(send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"x" * 100, "more_body": True})
+        await send({"type": "http.response.body", "body": b"y" * 900})
+
+    connection, wire = connect(1000, answer)
+
+    connection.data_received(REQUEST)
+    await turns()
+
+    assert len(wire.pieces) == 1
+    assert wire.pieces[0].endswith(b"\r\n\r\n" + b"x" * 100 + b"y" * 900)
+
+
+async def test_what_is_streamed_does_not_wait_for_its_end() -> None:
+    first_half_sent, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        first_half_sent.set()
+        await go_on.wait()
+        await send({"type": "http.response.body", "body": b"y" * 100_000})
+
+    connection, wire = connect(200_000, answer)
+
+    connection.data_received(REQUEST)
+    await first_half_sent.wait()
+    await turns()
+    half = b"".join(wire.pieces)
+    go_on.set()
+    await turns()
+
+    assert half.endswith(b"x" * 100_000)
+    assert b"".join(wire.pieces) == half + b"y" * 100_000
+
+
+async def test_much_is_handed_on_at_once_instead_of_being_gathered() -> None:
+    held: list[int] = []
+
+    async def answer(send: Send) -> None:
+        for _ in range(20):
+            await send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
+            held.append(sum(map(len, wire.pieces)))
+        await send({"type": "http.response.body"})
+
+    connection, wire = connect(200_000, answer)
+
+    connection.data_received(REQUEST)
+    await turns()
+
+    assert all(10_000 * number - handed_on <= GATHERED_BYTES for number, handed_on in enumerate(held, 1))
+    assert sum(map(len, wire.pieces)) > 200_000
+
+
+async def test_nothing_is_written_when_the_connection_has_ended_meanwhile() -> None:
+    answered = asyncio.Event()
+
+    async def answer(send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"x" * 1000})
+        wire.close()
+        answered.set()
+
+    connection, wire = connect(1000, answer)
+
+    connection.data_received(REQUEST)
+    await answered.wait()
+    await turns()
+
+    assert wire.pieces == []
+
+
+async def test_an_answer_before_the_end_of_the_connection_still_leaves() -> None:
+    async def answer(send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"x" * 1000})
+
+    connection, wire = connect(1000, answer)
+
+    connection.data_received(REQUEST.replace(b"host: test", b"host: test\r\nconnection: close"))
+    await turns()
+
+    assert b"".join(wire.pieces).endswith(b"x" * 1000)
+    assert wire.closed
