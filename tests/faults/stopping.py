@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -22,6 +23,8 @@ RELAYING = """
     SELECT a.client_port FROM pg_stat_activity a JOIN pg_locks h ON h.pid = a.pid AND h.locktype = 'advisory' AND h.granted
     WHERE a.datname = current_database() AND a.application_name = 'hearback relay'
 """
+
+STILL_DUE = "SELECT count(*) FROM clocks WHERE next_at <= $1"
 
 
 @dataclass(frozen=True)
@@ -51,33 +54,29 @@ TRAPS = {
 
 @dataclass(frozen=True)
 class Stopped:
-    """A process in SIGSTOP: what stood in its topic then, and what it had told of itself."""
+    """A process in SIGSTOP: since when, what stood in its topic then, and how long its log was."""
 
     service: Service
+    trap: Trap | None
+    at: datetime
     ends: Mark
-    stale_batches: float
     log_length: int
 
-    def actions_since(self) -> list[Mapping[str, Any]]:
+    def actions_since(self) -> set[str]:
         """What it has logged since."""
-        return actions_of(self.service.log()[self.log_length :])
+        return {line["action"] for line in lines_of(self.service.log()[self.log_length :])}
 
 
 async def stop_at_work(platform: Platform, pair: Sequence[Service], seconds: float) -> Stopped:
     """SIGSTOP the replica that relays, at a moment at which it also has a batch (and claimed timers) in an open transaction."""
-    async with asyncio.timeout(seconds), platform.database(pair[0].name) as looking, platform.database(pair[0].name) as locking:
-        while True:
-            service = await relaying(looking, pair)
-            trap = TRAPS.get(pair[0].name)
-            if service is not None:
-                stale = 0.0 if trap is None else await service.metric(f"hearback_{service.name}_stale_batches_total")
-                ends = {} if trap is None else await mark(platform.kafka_settings, trap.reads)
-                length = len(service.log())
-                if trap is None:
-                    service.pause()
-                if trap is None or await caught(looking, locking, service, trap):
-                    return Stopped(service, ends, stale, length)
+    name = pair[0].name
+    trap = TRAPS.get(name)
+    async with asyncio.timeout(seconds), platform.database(name) as looking, platform.database(name) as locking:
+        while (service := await relaying(looking, pair)) is None or not await caught(looking, locking, service, trap):
             await asyncio.sleep(0.2)
+        at = await looking.fetchval("SELECT clock_timestamp()")
+        ends = {} if trap is None else await mark(platform.kafka_settings, trap.reads)
+        return Stopped(service, trap, at, ends, len(service.log()))
 
 
 async def relaying(looking: asyncpg.Connection, pair: Sequence[Service]) -> Service | None:
@@ -86,8 +85,11 @@ async def relaying(looking: asyncpg.Connection, pair: Sequence[Service]) -> Serv
     return next((service for service in pair if port in service.local_ports()), None)
 
 
-async def caught(looking: asyncpg.Connection, locking: asyncpg.Connection, service: Service, trap: Trap) -> bool:
-    """Whether it went into the trap within a second; it is stopped then, and its transactions are open."""
+async def caught(looking: asyncpg.Connection, locking: asyncpg.Connection, service: Service, trap: Trap | None) -> bool:
+    """Whether it went into the trap, if there is one, within a second; it is stopped then, and its transactions are open."""
+    if trap is None:
+        service.pause()
+        return True
 
     async def inside() -> bool:
         ports = service.local_ports()
@@ -106,31 +108,27 @@ async def caught(looking: asyncpg.Connection, locking: asyncpg.Connection, servi
 
 
 async def replaced(platform: Platform, stopped: Stopped, seconds: float) -> None:
-    """Wait until others have read what it had in hand, and relay in its place, all while it is stopped."""
-    await has_read(platform, stopped.service.name, stopped.ends, seconds)
-    async with asyncio.timeout(seconds), platform.database(stopped.service.name) as looking:
-        others = [service for service in platform.services if service.name == stopped.service.name and service is not stopped.service]
+    """Wait until others have done what it had in hand, and relay in its place, all while it is stopped."""
+    name = stopped.service.name
+    await has_read(platform, name, stopped.ends, seconds)
+    others = [service for service in platform.services if service.name == name and service is not stopped.service]
+    async with asyncio.timeout(seconds), platform.database(name) as looking:
         while await relaying(looking, others) is None:
+            await asyncio.sleep(0.1)
+        while stopped.trap and stopped.trap.timers and await looking.fetchval(STILL_DUE, stopped.at):
             await asyncio.sleep(0.1)
 
 
 async def fenced(stopped: Stopped, seconds: float) -> None:
-    """Wait until it says that its batch is undone, that it does not relay any more and, where it had claimed timers, that they are gone."""
-    service = stopped.service
-    trap = TRAPS.get(service.name)
+    """Wait until it says that it does not relay any more, that its batch is undone and that its timers have to be claimed anew."""
+    says = {"leadership_lost"}
+    if stopped.trap is not None:
+        says |= {"stale_owner", "timers_wait"} if stopped.trap.timers else {"stale_owner"}
     async with asyncio.timeout(seconds):
-        while not any(one["action"] == "leadership_lost" for one in stopped.actions_since()):
-            await asyncio.sleep(0.1)
-        while trap is not None and await service.metric(f"hearback_{service.name}_stale_batches_total") <= stopped.stale_batches:
-            await asyncio.sleep(0.1)
-        while (
-            trap is not None
-            and trap.timers
-            and not any((one["action"], one.get("loop")) == ("timers_wait", "timers") for one in stopped.actions_since())
-        ):
+        while not says <= stopped.actions_since():
             await asyncio.sleep(0.1)
 
 
-def actions_of(log: str) -> list[Mapping[str, Any]]:
-    """The lines of a log."""
-    return [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+def lines_of(log: str) -> list[Mapping[str, Any]]:
+    """The lines of a log that are written to their ends."""
+    return [json.loads(line) for line in log.splitlines() if line.startswith("{") and line.endswith("}")]

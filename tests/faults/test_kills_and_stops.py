@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.each_once import InTurns, Traffic
-from tests.faults.stopping import actions_of, fenced, replaced, stop_at_work
+from tests.faults.stopping import fenced, lines_of, replaced, stop_at_work
 from tests.servers import KafkaServer, PostgresServer
 from tests.system.platform import QUICK_WAITS, SERVICES, Platform, Service, running
 from tests.system.receiver import Received
@@ -86,16 +86,17 @@ async def once_while_replicas_change(
     async with AsyncExitStack() as stack:
         posting.clients.append(await stack.enter_async_context(platform.client(first[0], traffic.key, timeout=2)))
         flowing = asyncio.create_task(traffic.flow(posting, 100, count, over))
+        stack.callback(flowing.cancel)
         second = await asyncio.gather(*(platform.start(name) for name in SERVICES))
         posting.clients.append(await stack.enter_async_context(platform.client(second[0], traffic.key, timeout=2)))
         pairs = [(one, other) for one, other in zip(first, second, strict=True)]
-        stopped = await asyncio.gather(*(stop_at_work(platform, pair, patience_seconds) for pair in pairs))
         try:
+            stopped = await asyncio.gather(*(stop_at_work(platform, pair, patience_seconds) for pair in pairs))
             await asyncio.sleep(stopped_seconds)
             await asyncio.gather(*(replaced(platform, one, patience_seconds) for one in stopped))
         finally:
-            for one in stopped:
-                one.service.resume()
+            for service in platform.services:
+                service.resume()
         await asyncio.gather(*(fenced(one, patience_seconds) for one in stopped))
         codes = await asyncio.gather(*(platform.stop(one.service) for one in stopped))
         over.set()
@@ -104,6 +105,6 @@ async def once_while_replicas_change(
     await traffic.expect_each_once(patience_seconds)
     assert codes == [0, 0, 0, 0]
     for pair in pairs[1:]:
-        owned = [{one["partitions"] for one in actions_of(service.log()) if one["action"] == "partitions_assigned"} for service in pair]
+        owned = [{one["partitions"] for one in lines_of(service.log()) if one["action"] == "partitions_assigned"} for service in pair]
         whole = max(owned[0] | owned[1])
         assert all(any(0 < some < whole for some in counts) for counts in owned), "each had some partitions while the other had the rest"
