@@ -129,19 +129,22 @@ class BatchProcessor:
                 raise RuntimeError("a batch without events was refused as data") from refused
 
     async def _commit_when_possible(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
-        for pause in backoff():
-            try:
-                with typed_database_errors():
-                    await self._commit(items, oldest_unread)
-                return
-            except Unavailable as unavailable:
-                log.warning("consumer waits", action="consumer_waits", dependency=unavailable.dependency, detail=unavailable.detail)
-                gauge = self._metrics.waiting.labels(unavailable.dependency)
-                gauge.set(1)
-                stopped = await stopped_within(self._stop, pause)
-                gauge.set(0)
-                if stopped:
-                    raise
+        waited_for: set[str] = set()
+        try:
+            for pause in backoff():
+                try:
+                    with typed_database_errors():
+                        await self._commit(items, oldest_unread)
+                    return
+                except Unavailable as unavailable:
+                    log.warning("consumer waits", action="consumer_waits", dependency=unavailable.dependency, detail=unavailable.detail)
+                    waited_for.add(unavailable.dependency)
+                    self._metrics.waiting.labels(unavailable.dependency).set(1)
+                    if await stopped_within(self._stop, pause):
+                        raise
+        finally:
+            for dependency in waited_for:
+                self._metrics.waiting.labels(dependency).set(0)
 
     async def _commit(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
         dead = [item for item in items if item.refusal is not None]
