@@ -1,6 +1,7 @@
 """Ingest, one worker with keys, limits and metrics on: single events over 64 connections, and batches of 500 over 4.
 
-Peer: FastAPI + pydantic + `send_and_wait`. Limit: a bare ASGI callable with the same micro-batches.
+`python -m bench.ingest [single] [batch]`: one of the two, or both. Beside the rate it states what a server costs: memory, and CPU
+seconds for 1,000 events. Peer: FastAPI + pydantic + `send_and_wait`. Limit: a bare ASGI callable with the same micro-batches.
 """
 
 import asyncio
@@ -8,24 +9,57 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
 import uvloop
 
 from bench import load
-from bench.rounds import Measure, interleave, record
+from bench.rounds import interleave, record
 from services.cli.stack.ports import free_port
 from tests.servers import KafkaServer, PostgresServer
 from tests.system.platform import Platform
 
-SECONDS = 4.0
+SECONDS = 3.0
+WARM_SECONDS = 3.0
+"""Before the first round, for each server: the broker's JVM compiles what it does often."""
 ORDER = ("peer", "ours", "limit")
 
-Targets = dict[str, tuple[int, str, str]]
-"""Name → port, path of single events, path of batches."""
+
+@dataclass(frozen=True)
+class Target:
+    """A server: its process, its port, and the paths of single events and of batches."""
+
+    pid: int
+    port: int
+    one: str = "/v1/events"
+    many: str = "/v1/events"
+
+    def cpu_seconds(self) -> float:
+        """CPU seconds that the process has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def megabytes(self) -> float:
+        """Memory in use now (RSS)."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@dataclass(frozen=True)
+class Round:
+    """Events a second, p99 of a request in milliseconds, CPU milliseconds of the server for 1,000 events, and its memory afterwards in MB."""
+
+    per_second: float
+    p99_ms: float
+    cpu: float
+    megabytes: float
+
+    def __float__(self) -> float:
+        return self.per_second
 
 
 def requests(path: str, key: str, size: int) -> Callable[[], bytes]:
@@ -73,8 +107,9 @@ async def main() -> None:
         async with platform.client(ingest, key):
             pass
         others = {name: await start_other(name, kafka.bootstrap) for name in ("peer", "limit")}
-        targets: Targets = {name: (port, "/one", "/many") for name, (_, port) in others.items()}
-        await measure(targets | {"ours": (ingest.port, "/v1/events", "/v1/events")}, key)
+        targets = {name: Target(process.pid, port, "/one", "/many") for name, (process, port) in others.items()}
+        targets["ours"] = Target(ingest.pid, ingest.port)
+        await measure(targets, key, sys.argv[1:] or ["single", "batch"])
         for process, _ in others.values():
             process.terminate()
             await process.wait()
@@ -83,35 +118,45 @@ async def main() -> None:
         await postgres.stop()
 
 
-async def measure(targets: Targets, key: str) -> None:
-    """All figures of ingest."""
-    p99: dict[str, list[float]] = {name: [] for name in targets}
+async def measure(targets: Mapping[str, Target], key: str, wanted: Sequence[str]) -> None:
+    """The wanted figures, and what they cost."""
+    record("ingest_memory_at_rest", {name: [target.megabytes()] for name, target in targets.items()}, "MB", 0.0)
+    if "single" in wanted:
+        rounds, steal = await compare(targets, key, size=1, connections=64)
+        record("ingest_single", per_round(rounds, "per_second"), "requests/s", steal)
+        record("ingest_single_p99", per_round(rounds, "p99_ms"), "ms", steal)
+        record("ingest_cpu_single", per_round(rounds, "cpu"), "CPU milliseconds per 1,000 events", steal)
+        record("ingest_memory_single", per_round(rounds, "megabytes"), "MB", steal)
+    if "batch" in wanted:
+        rounds, steal = await compare(targets, key, size=500, connections=4)
+        record("ingest_batch", per_round(rounds, "per_second"), "events/s", steal)
+        record("ingest_cpu_batch", per_round(rounds, "cpu"), "CPU milliseconds per 1,000 events", steal)
+        record("ingest_memory_batch", per_round(rounds, "megabytes"), "MB", steal)
 
-    def single(name: str) -> Measure:
-        port, path, _ = targets[name]
-        make = requests(path, key, 1)
 
-        async def once() -> float:
-            found = await load.run(port, make, 64, SECONDS)
-            p99[name].append(found.p99_ms)
-            return found.per_second
+async def compare(targets: Mapping[str, Target], key: str, *, size: int, connections: int) -> tuple[dict[str, list[Round]], float]:
+    """Rounds of all three under requests of `size` events each, after a warm-up."""
+
+    def under_load(target: Target) -> Callable[[float], Awaitable[Round]]:
+        make = requests(target.one if size == 1 else target.many, key, size)
+
+        async def once(seconds: float) -> Round:
+            before = target.cpu_seconds()
+            found = await load.run(target.port, make, connections, seconds)
+            events = found.answers * size
+            return Round(events / found.seconds, found.p99_ms, 1e6 * (target.cpu_seconds() - before) / events, target.megabytes())
 
         return once
 
-    def batch(name: str) -> Measure:
-        port, _, path = targets[name]
-        make = requests(path, key, 500)
+    loads = {name: under_load(targets[name]) for name in ORDER}
+    for load_one in loads.values():
+        await load_one(WARM_SECONDS)
+    return await interleave({name: partial(load_one, SECONDS) for name, load_one in loads.items()})
 
-        async def once() -> float:
-            return 500 * (await load.run(port, make, 4, SECONDS)).per_second
 
-        return once
-
-    singles, steal = await interleave({name: single(name) for name in ORDER})
-    record("ingest_single", singles, "requests/s", steal)
-    record("ingest_single_p99", {name: values[-len(singles["ours"]) :] for name, values in p99.items()}, "ms", steal)
-    batches, steal = await interleave({name: batch(name) for name in ORDER})
-    record("ingest_batch", batches, "events/s", steal)
+def per_round(rounds: Mapping[str, Sequence[Round]], figure: str) -> dict[str, list[float]]:
+    """One of the figures of every round."""
+    return {name: [getattr(found, figure) for found in all_found] for name, all_found in rounds.items()}
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from typing import cast
 
 @dataclass(frozen=True)
 class Load:
-    """What one round found: answers a second, and the latency of the 99th percentile in milliseconds."""
+    """What one round found: so many answers in so many seconds, and the latency of the 99th percentile in milliseconds."""
 
-    per_second: float
+    answers: int
+    seconds: float
     p99_ms: float
 
 
@@ -67,4 +68,4 @@ async def run(port: int, next_request: Callable[[], bytes], connections: int, se
         protocols.append(protocol)
     await asyncio.gather(*all_done)
     latencies = [latency for protocol in protocols for latency in protocol.latencies]
-    return Load(len(latencies) / (time.perf_counter() - began), 1000 * quantiles(latencies, n=100)[98])
+    return Load(len(latencies), time.perf_counter() - began, 1000 * quantiles(latencies, n=100)[98])

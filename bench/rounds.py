@@ -4,12 +4,14 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, SupportsFloat, TypeVar
 
 RESULTS = Path(__file__).parent / "results.json"
 STEAL_LIMIT = 0.03
 
 Measure = Callable[[], Awaitable[float]]
+Found = TypeVar("Found", bound=SupportsFloat)
+"""What one measure found in one round; it may hold more than the number that is printed."""
 
 
 def _cpu() -> tuple[int, int]:
@@ -17,19 +19,19 @@ def _cpu() -> tuple[int, int]:
     return sum(fields), fields[7]
 
 
-async def interleave(measures: Mapping[str, Measure], rounds: int = 5) -> tuple[dict[str, list[float]], float]:
+async def interleave(measures: Mapping[str, Callable[[], Awaitable[Found]]], rounds: int = 5) -> tuple[dict[str, list[Found]], float]:
     """Each measure once a round, `rounds` times; rounds in which the host stole more than 3 % are repeated, at most as often again.
 
     Returns the figures of each, round by round, and the largest steal that was let through.
     """
-    figures: dict[str, list[float]] = {name: [] for name in measures}
+    figures: dict[str, list[Found]] = {name: [] for name in measures}
     largest = 0.0
     for attempt in range(2 * rounds):
         total, stolen = _cpu()
         found = {name: await measure() for name, measure in measures.items()}
         total_after, stolen_after = _cpu()
         steal = (stolen_after - stolen) / max(1, total_after - total)
-        print(f"  round {attempt + 1}: {', '.join(f'{n} {v:,.1f}' for n, v in found.items())} (steal {steal:.1%})", flush=True)
+        print(f"  round {attempt + 1}: {', '.join(f'{n} {float(v):,.1f}' for n, v in found.items())} (steal {steal:.1%})", flush=True)
         if steal > STEAL_LIMIT and attempt < rounds:
             continue
         largest = max(largest, steal)

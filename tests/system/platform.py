@@ -77,6 +77,12 @@ class Service:
         await self.ready()
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def ended(self) -> int | None:
         """The exit code of a process that ended by itself, None while it runs."""
         assert self._process is not None
