@@ -1,10 +1,13 @@
-"""A client's connection: uvicorn's own protocol, but what it writes in one go leaves in one system call.
+"""A client's connection: uvicorn's own protocol, with less to do for each request.
 
 uvicorn writes the head and the body of an answer one after the other, and uvloop hands each to the kernel at once: two system
-calls, two packets, and a client that is woken twice.
+calls, two packets, and a client that is woken twice. Here both leave together. And uvicorn makes a timer after each answer only to
+cancel it at the next request, which costs as much as checking an event; here a connection has one that is moved.
 """
 
 import asyncio
+import math
+from collections.abc import Callable
 from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,6 +20,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # uvloop's is none of asyncio's
         super().connection_made(cast(asyncio.Transport, _Gathering(cast(asyncio.Transport, transport), self.loop)))
+        self.loop = cast(asyncio.AbstractEventLoop, _OneTimer(self.loop))
 
 
 class _Gathering:
@@ -48,3 +52,34 @@ class _Gathering:
         data, self._parts, self._size = b"".join(self._parts), [], 0
         if data and not self._transport.is_closing():
             self._transport.write(data)
+
+
+class _OneTimer:
+    """The event loop, as far as uvicorn uses it for a connection: tasks, and the timer that ends one that is idle."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._due = math.inf
+        self._running = False
+        self.create_task = loop.create_task
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> "_OneTimer":
+        self._due = self._loop.time() + seconds
+        self._callback = callback
+        if not self._running:
+            self._run()
+        return self
+
+    def cancel(self) -> None:
+        self._due = math.inf
+
+    def _run(self) -> None:
+        self._running = True
+        self._loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._running = False
+        if self._due <= self._loop.time():
+            self._callback()
+        elif self._due < math.inf:
+            self._run()

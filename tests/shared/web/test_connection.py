@@ -1,4 +1,4 @@
-"""A client's connection: an answer leaves in one piece, a stream as it comes, and nothing is written to who has gone."""
+"""A client's connection: an answer leaves in one piece, a stream as it comes, nothing to who has gone; and it ends only when it is idle."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -32,14 +32,14 @@ class Wire(asyncio.Transport):
         return self.closed
 
 
-def connect(length: int, answer: Callable[[Send], Awaitable[None]]) -> tuple[Connection, Wire]:
+def connect(length: int, answer: Callable[[Send], Awaitable[None]], *, idle_seconds: float = 5.0) -> tuple[Connection, Wire]:
     """A connection to an app that answers each request so, with a body of this length."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % length)]})
         await answer(send)
 
-    config = Config(app, log_config=None, lifespan="off")
+    config = Config(app, log_config=None, lifespan="off", timeout_keep_alive=idle_seconds)  # type: ignore[arg-type]  # seconds, not only whole ones
     connection, wire = Connection(config, ServerState(), {}), Wire()
     connection.connection_made(wire)
     return connection, wire
@@ -131,4 +131,42 @@ async def test_an_answer_before_the_end_of_the_connection_still_leaves() -> None
     await turns()
 
     assert b"".join(wire.pieces).endswith(b"x" * 1000)
+    assert wire.closed
+
+
+async def test_a_connection_ends_when_it_was_idle_and_not_while_requests_come() -> None:
+    async def answer(send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"x" * 1000})
+
+    connection, wire = connect(1000, answer, idle_seconds=0.5)
+
+    for _ in range(8):
+        connection.data_received(REQUEST)
+        await asyncio.sleep(0.1)
+    open_while_busy = not wire.closed
+    await asyncio.sleep(0.6)
+
+    assert open_while_busy and len(wire.pieces) == 8
+    assert wire.closed
+
+
+async def test_a_connection_does_not_end_while_its_request_is_answered() -> None:
+    pauses = [0.0, 0.5]
+
+    async def answer(send: Send) -> None:
+        await asyncio.sleep(pauses.pop(0))
+        await send({"type": "http.response.body", "body": b"x" * 1000})
+
+    connection, wire = connect(1000, answer, idle_seconds=0.2)
+
+    connection.data_received(REQUEST)
+    await asyncio.sleep(0.1)
+    connection.data_received(REQUEST)
+    await asyncio.sleep(0.4)
+    open_meanwhile = not wire.closed
+    await asyncio.sleep(0.5)
+
+    assert open_meanwhile
+    assert b"".join(wire.pieces).endswith(b"x" * 1000)
+    assert b"".join(wire.pieces).count(b"HTTP/1.1 200") == 2
     assert wire.closed
