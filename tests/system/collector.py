@@ -49,10 +49,22 @@ class Collector:
                     return found
                 await asyncio.sleep(0.05)
 
+    async def until_services(self, name: str, *services: str, trace: str) -> None:
+        """Until each of these services has told a span of this name in the trace."""
+        async with asyncio.timeout(20):
+            while not {span.service for span in self.spans if (span.name, span.trace) == (name, trace)} >= set(services):
+                await asyncio.sleep(0.05)
+
     async def until_asked(self) -> None:
         """Until the first request has come."""
         async with asyncio.timeout(20):
             while not self.headers:
+                await asyncio.sleep(0.05)
+
+    async def until_gone(self) -> None:
+        """Until a client that never got its answer has hung up."""
+        async with asyncio.timeout(20):
+            while not self.gone_at:
                 await asyncio.sleep(0.05)
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
