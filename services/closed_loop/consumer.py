@@ -36,6 +36,7 @@ from shared.database.rows import Row
 from shared.database.seen import admit
 from shared.errors import FieldError, InvalidEvent
 from shared.kafka.batch import Received
+from shared.loops import in_turns
 from shared.observability.tracing import is_sampled
 
 log = structlog.get_logger()
@@ -103,7 +104,7 @@ class ClosedLoopHandler:
         going.files = dict(going.loaded)
         if rest:
             going.now = await clock_now(session)
-        for work in rest:
+        async for work in in_turns(rest):
             _follow(going, work, configured[work.event.tenant])
         await save(session, [(before, going.files[key]) for key, before in going.loaded.items() if going.files[key] != before])
         records, entries = together(going.announcements)
@@ -115,7 +116,7 @@ class ClosedLoopHandler:
     ) -> Sequence[Work]:
         """Open cases for those events that have none yet; returns the works that are left."""
         announced: dict[CaseKey, Announcement] = {}
-        for work in works:
+        async for work in in_turns(works):
             if work.meaning in OPENING:
                 decision = _opened(work, configured[work.event.tenant], going.now)
                 opened = announce(decision, work.doing(), going.now)
@@ -129,7 +130,7 @@ async def _admitted(session: AsyncSession, batch: Sequence[Received], configured
     """The events that mean something and are new, in the order in which they came."""
     rows: list[Row] = []
     received_of: dict[tuple[str, UUID, int], Received] = {}
-    for received in batch:
+    async for received in in_turns(batch):
         event = received.event
         meant = meaning_of(event, configured[event.tenant].policies.bad_answers)
         if meant is not None:

@@ -2,20 +2,22 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import uvloop
 
 from services.closed_loop.api import closed_loop_routes
+from services.closed_loop.catching_up import CatchingUp
 from services.closed_loop.configuration import Calendars
 from services.closed_loop.consumer import ClosedLoopHandler
 from services.closed_loop.settings import ClosedLoopSettings
-from services.closed_loop.sources import BACKFILL, GROUP, LIVE, TIMER_CHANNEL
-from services.closed_loop.timers import ClockTimers, after_start
+from services.closed_loop.sources import BACKFILL, BATCH, GROUP, LIVE, TIMER_CHANNEL
+from services.closed_loop.timers import ClockTimers
 from shared.clock import utc_now
 from shared.contracts.topics import CASES_EVENTS, dead_topic
 from shared.database.engine import create_engine, create_sessions
 from shared.database.outbox import Relay
-from shared.database.timers import TimerLoop, TimerMetrics, always
+from shared.database.timers import TimerLoop, TimerMetrics
 from shared.database.watch import DatabaseWatch
 from shared.kafka.consumer import Consumer
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
@@ -60,16 +62,16 @@ async def _run(settings: ClosedLoopSettings, kafka: KafkaSettings, roles: frozen
         # every role writes to the outbox: commands, consumed events and due clocks are all announced
         relay = Relay(settings.database, producer, OutboxMetrics("closed_loop", registry), utc_now)
         loops: list[Loop] = [producer, access.copy, watch, relay]
-        ready = always  # where another process consumes, the offsets that it stores tell how far behind it is
         if "consumer" in roles:
             consumed = ConsumerMetrics("closed_loop", registry)
-            consumer = Consumer(kafka=kafka, group=GROUP, live=LIVE, backfill=BACKFILL, handler=ClosedLoopHandler(calendars),
-                                sessions=sessions, metrics=consumed)  # fmt: skip
-            loops.append(consumer)
-            ready = after_start(consumer.caught_up.is_set)
+            loops.append(Consumer(kafka=kafka, group=GROUP, live=LIVE, backfill=BACKFILL, handler=ClosedLoopHandler(calendars),
+                                sessions=sessions, metrics=consumed, batch=BATCH))  # fmt: skip
         if "timers" in roles:
             fired = TimerMetrics("hearback_clocks", registry)
-            loops.append(TimerLoop("timers", settings.database, sessions, TIMER_CHANNEL, ClockTimers(calendars, fired), fired, ready))
+            longest = timedelta(seconds=settings.timers_wait_seconds)
+            catching_up = CatchingUp(kafka, sessions, GROUP, LIVE, longest)
+            due = ClockTimers(calendars, fired, longest)
+            loops += [catching_up, TimerLoop("timers", settings.database, sessions, TIMER_CHANNEL, due, fired, catching_up.over)]
         app = create_app(
             title="Hearback closed loop",
             description=DESCRIPTION,

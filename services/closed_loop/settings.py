@@ -1,5 +1,8 @@
 """What closed_loop can be told."""
 
+from typing import Annotated
+
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -11,3 +14,5 @@ class ClosedLoopSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="HEARBACK_CLOSED_LOOP_")
 
     port: int = 8003
+    timers_wait_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """How long what is due waits at most for events that stand unread in the log and may answer it, after a start too."""

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -34,7 +35,8 @@ from services.closed_loop.statements import by_column, keyed
 from shared.database.rows import copy_rows
 from shared.database.timers import wake
 
-AT_ONCE = 1000
+AT_ONCE = 200
+"""Cases read, or rows written, without a pause in between."""
 
 
 class CaseKey(NamedTuple):
@@ -86,18 +88,29 @@ async def add_files(session: AsyncSession, files: Sequence[CaseFile]) -> set[Cas
     if not files:
         return set()
     new = sorted(files, key=key_of)
-    adding = insert(cases).on_conflict_do_nothing().returning(cases.c.tenant, cases.c.id)
-    added = {CaseKey(*row) for row in await session.execute(adding, [case_row(file.case) for file in new])}
+    added = await _add_cases(session, [case_row(file.case) for file in new])
     belonging = [(file.case, clock) for file in new if key_of(file) in added for clock in file.clocks]
-    if belonging:
-        await session.execute(sa.insert(clocks), [clock_row(case, clock) for case, clock in belonging])
-        facts = [fact_row(case.tenant, clock.id, known) for case, clock in belonging for known in clock.facts]
-        await session.execute(sa.insert(clock_facts), facts)
-        said = [announcement_row(case.tenant, clock.id, one) for case, clock in belonging for one in clock.announced]
-        await _execute(session, sa.insert(clock_announcements), said)
+    connection = await session.connection()
+    await copy_rows(connection, clocks, [clock_row(case, clock) for case, clock in belonging])
+    facts = [fact_row(case.tenant, clock.id, known) for case, clock in belonging for known in clock.facts]
+    await copy_rows(connection, clock_facts, facts)
+    said = [announcement_row(case.tenant, clock.id, one) for case, clock in belonging for one in clock.announced]
+    await copy_rows(connection, clock_announcements, said)
     if any(has_timer(file) for file in new):
         await wake(session, TIMER_CHANNEL)
     return added
+
+
+async def _add_cases(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> set[CaseKey]:
+    """Store these cases, in the order of their key, and say which are new; there hardly ever is a case of the same origin already."""
+    connection = await session.connection()
+    try:
+        async with connection.begin_nested():
+            await copy_rows(connection, cases, rows)
+    except asyncpg.UniqueViolationError:
+        adding = insert(cases).on_conflict_do_nothing().returning(cases.c.tenant, cases.c.id)
+        return {CaseKey(*row) for row in await session.execute(adding, rows)}
+    return {CaseKey(row["tenant"], row["id"]) for row in rows}
 
 
 async def load(session: AsyncSession, calendars: Calendars, keys: Collection[CaseKey], *, lock: bool = True) -> dict[CaseKey, CaseFile]:
@@ -186,9 +199,9 @@ def _by_clock(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
 
 
 async def _execute(session: AsyncSession, statement: sa.Executable, rows: Sequence[dict[str, Any]]) -> None:
-    """One statement for many rows, none for none."""
-    if rows:
-        await session.execute(statement, rows)
+    """A statement for each row; parameters are prepared without a pause, hence not for all at once."""
+    for first in range(0, len(rows), AT_ONCE):
+        await session.execute(statement, rows[first : first + AT_ONCE])
 
 
 def _keyed(row: dict[str, Any]) -> dict[str, Any]:

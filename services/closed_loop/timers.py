@@ -1,11 +1,10 @@
 """The timers of clocks: what is due is announced once, at its instant, by whichever replica gets the case first.
 
 A due waits while this service is known to be behind: a reply that stands unread in the log may be older than it. It waits for a minute
-at most, so that a stuck partition delays alarms and does not silence them.
+at most (unless set), so that a stuck partition delays alarms and does not silence them.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -20,9 +19,9 @@ from services.closed_loop.sources import GROUP, LIVE
 from services.closed_loop.store import CaseKey, DueClock, clock_now, load_due, save_fired, write_journal
 from shared.database.outbox import enqueue
 from shared.database.timers import TimerMetrics
+from shared.loops import in_turns
 from shared.observability.tracing import Span, span
 
-WAITS_AT_MOST = timedelta(seconds=60)
 AT_ONCE = 500
 """Nobody hears of any before all of them are committed, so that many at once must not make the first ones late."""
 
@@ -48,9 +47,11 @@ _CLAIM = sa.text("""
 class ClockTimers:
     """The shared.database.timers.Due of clocks."""
 
-    def __init__(self, calendars: Calendars, metrics: TimerMetrics) -> None:
+    def __init__(self, calendars: Calendars, metrics: TimerMetrics, longest: timedelta = timedelta(seconds=60)) -> None:
+        """`longest` is how long a due waits for unread events."""
         self._calendars = calendars
         self._metrics = metrics
+        self._longest = longest
 
     async def earliest(self, session: AsyncSession) -> datetime | None:
         """When the next timer fires."""
@@ -59,7 +60,7 @@ class ClockTimers:
 
     async def fire(self, session: AsyncSession, limit: int) -> int:
         """Announce what is due, the highest severity first, then the earliest due. Does not commit."""
-        due = await _claim(session, min(limit, AT_ONCE))
+        due = await _claim(session, self._longest, min(limit, AT_ONCE))
         if not due:
             return 0
         files = await load_due(session, self._calendars, due)
@@ -72,9 +73,9 @@ class ClockTimers:
         return len(due)
 
 
-async def _claim(session: AsyncSession, limit: int) -> list[DueClock]:
+async def _claim(session: AsyncSession, longest: timedelta, limit: int) -> list[DueClock]:
     """Clocks that are due, the highest severity first, then the earliest; their cases are locked now."""
-    offsets = {"group": GROUP, "live": list(LIVE), "longest": WAITS_AT_MOST}
+    offsets = {"group": GROUP, "live": list(LIVE), "longest": longest}
     due_by = (await session.execute(_DUE_BY, offsets)).scalar_one()
     due: list[DueClock] = []
     for severity in reversed(SEVERITIES):
@@ -87,7 +88,7 @@ async def _claim(session: AsyncSession, limit: int) -> list[DueClock]:
 
 
 async def _announce_due(session: AsyncSession, files: Sequence[CaseFile], firing: Span, now: datetime) -> None:
-    announcements = [announce(fire(file, now), _doing(file.case, firing), now) for file in files]
+    announcements = [announce(fire(file, now), _doing(file.case, firing), now) async for file in in_turns(files)]
     await save_fired(session, [(file, announced.file) for file, announced in zip(files, announcements, strict=True)])
     records, entries = together(announcements)
     await write_journal(session, entries)
@@ -97,9 +98,3 @@ async def _announce_due(session: AsyncSession, files: Sequence[CaseFile], firing
 def _doing(case: Case, firing: Span) -> Doing:
     trace = None if case.traceparent is None else case.traceparent.encode()
     return Doing("timer", "timer", "clocks", traceparent=firing.carries(trace))
-
-
-def after_start(caught_up: Callable[[], bool], monotonic: Callable[[], float] = time.monotonic) -> Callable[[], bool]:
-    """Whether timers may fire: once the consumer has passed the end that the log had at its start, at the latest after a minute."""
-    latest = monotonic() + WAITS_AT_MOST.total_seconds()
-    return lambda: caught_up() or monotonic() >= latest

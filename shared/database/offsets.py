@@ -75,6 +75,11 @@ _WATERMARK = text("""
 """)
 
 
+_POSITIONS = text("""
+    SELECT topic, partition, next_offset FROM consumer_offsets WHERE consumer_group = :group AND topic = ANY(CAST(:topics AS text[]))
+""")
+
+
 async def start_partitions(session: AsyncSession, group: str, cluster_id: str, beginnings: Mapping[Partition, int]) -> dict[Partition, int]:
     """The stored offsets of these partitions; one that has none yet starts at the log's beginning. Does not commit.
 
@@ -119,6 +124,12 @@ async def touch(session: AsyncSession, group: str, moves: Sequence[Move]) -> int
         },
     )
     return result.rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+async def read_positions(session: AsyncSession, group: str, topics: Iterable[str]) -> dict[Partition, int]:
+    """The next offset of each partition of `topics` that `group` has ever taken."""
+    rows = await session.execute(_POSITIONS, {"group": group, "topics": list(topics)})
+    return {Partition(row.topic, row.partition): row.next_offset for row in rows}
 
 
 async def watermark(session: AsyncSession, group: str, topics: Iterable[str]) -> datetime | None:

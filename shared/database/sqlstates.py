@@ -43,8 +43,9 @@ def classify(error: BaseException) -> HearbackError | None:
     """Unavailable when trying again can help, InvalidEvent when the data itself is refused, None when unforeseen."""
     if isinstance(error, PoolTimeoutError):
         return Unavailable("postgres", "every connection of the pool is in use")
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    cause = getattr(cause, "__cause__", None) or cause  # SQLAlchemy's asyncpg dialect wraps the driver's error once more
+    cause = error
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        cause = error.orig.__cause__ or error.orig  # SQLAlchemy's asyncpg dialect wraps the driver's error once more
     sqlstate = getattr(cause, "sqlstate", None)
     if isinstance(sqlstate, str):
         if sqlstate.startswith(AGAIN):

@@ -70,7 +70,9 @@ class Consumer:
         handler: Handler,
         sessions: Sessions,
         metrics: ConsumerMetrics,
+        batch: int = BATCH,
     ) -> None:
+        """`batch` bounds the records of one transaction, which must stay far below `transaction_timeout` on any machine."""
         self._kafka = kafka
         self._group = group
         self._live = frozenset(live)
@@ -78,6 +80,7 @@ class Consumer:
         self._sessions = sessions
         self._metrics = metrics
         self._handler = handler
+        self._batch = batch
         self._positions: dict[Partition, int] = {}
         self._read_until: dict[Partition, datetime] = {}
         self._in_flight: asyncio.Task[None] | None = None
@@ -154,11 +157,11 @@ class Consumer:
         records: list[ConsumerRecord] = []
         try:
             if live:
-                records += _flat(await self._client.getmany(*live, timeout_ms=0, max_records=BATCH))
-            if rest and len(records) < BATCH:
-                records += _flat(await self._client.getmany(*rest, timeout_ms=0, max_records=BATCH - len(records)))
+                records += _flat(await self._client.getmany(*live, timeout_ms=0, max_records=self._batch))
+            if rest and len(records) < self._batch:
+                records += _flat(await self._client.getmany(*rest, timeout_ms=0, max_records=self._batch - len(records)))
             if not records:
-                records += _flat(await self._client.getmany(timeout_ms=POLL_MILLISECONDS, max_records=BATCH))
+                records += _flat(await self._client.getmany(timeout_ms=POLL_MILLISECONDS, max_records=self._batch))
         except OffsetOutOfRangeError as error:
             raise self._outside_the_log(error) from error
         return self._accept(records)

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -13,6 +14,8 @@ from shared.errors import FieldError, InvalidEvent, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+
+log = structlog.get_logger()
 
 
 class Problem(Exception):
@@ -77,8 +80,10 @@ def add_problem_handlers(app: FastAPI) -> None:
         assert isinstance(problem, Problem)
         return problem.response()
 
-    async def on_unavailable(_: Request, error: Exception) -> Response:
+    async def on_unavailable(request: Request, error: Exception) -> Response:
         assert isinstance(error, Unavailable)
+        route = getattr(request.scope.get("route"), "path", "unmatched")
+        log.warning("request refused", action="request_refused", route=route, dependency=error.dependency, detail=error.detail)
         return unavailable(error).response()
 
     async def on_refused_data(_: Request, refused: Exception) -> Response:

@@ -57,9 +57,11 @@ QUICK_WAITS = {
 class Service:
     """One process of one service."""
 
-    def __init__(self, name: str, port: int, environment: dict[str, str], log: Path, clock_ahead_seconds: float = 0.0) -> None:
+    def __init__(
+        self, name: str, port: int, environment: dict[str, str], log: Path, clock_ahead_seconds: float = 0.0, roles: Sequence[str] = ()
+    ) -> None:
         self.name = name
-        self._command: tuple[str, ...] = ("-m", "services.cli.main", "serve", name)
+        self._command: tuple[str, ...] = ("-m", "services.cli.main", "serve", name, *(f"--role={role}" for role in roles))
         if clock_ahead_seconds:
             self._command = ("-c", WRONG_CLOCK.format(seconds=clock_ahead_seconds, service=name))
         self.port = port
@@ -171,14 +173,21 @@ class Platform:
             self._environment[f"HEARBACK_{service.upper()}_DATABASE_URL"] = url
 
     async def start(
-        self, name: str, *, clock_ahead_seconds: float = 0.0, zone: str | None = None, more: Mapping[str, str] = NOTHING
+        self,
+        name: str,
+        *,
+        roles: Sequence[str] = (),
+        clock_ahead_seconds: float = 0.0,
+        zone: str | None = None,
+        more: Mapping[str, str] = NOTHING,
     ) -> Service:
-        """One more process of a service, ready; its own clock may go wrong, its machine may stand in another zone, and `more` be set."""
+        """One more process of a service, ready, in all its roles unless told otherwise; its own clock may go wrong, its machine may
+        stand in another zone, and `more` be set."""
         port = free_port()
         log = self._folder / f"{name}-{self._started}.log"
         self._started += 1
         environment = {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port), **({"TZ": zone} if zone else {}), **more}
-        service = Service(name, port, environment, log, clock_ahead_seconds)
+        service = Service(name, port, environment, log, clock_ahead_seconds, roles)
         self.services.append(service)
         await service.start()
         return service

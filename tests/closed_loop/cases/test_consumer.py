@@ -10,8 +10,10 @@ import pytest
 from services.closed_loop.configuration import save_calendar
 from services.closed_loop.domain.documents import CalendarBody
 from services.closed_loop.domain.policy import PolicySet
+from services.closed_loop.sources import BATCH
 from shared.errors import InvalidEvent
 from tests.closed_loop.cases.world import SECOND, World, answered, case_of, complaint, nps, policies, reply, utc_now
+from tests.shared.holds import LONGEST_HOLD_SECONDS, longest_hold
 
 HOUR = timedelta(hours=1)
 
@@ -273,3 +275,13 @@ async def test_a_target_that_no_calendar_reaches_refuses_the_event_as_data_and_l
         await world.happen(complaint("a"))
 
     assert (await world.count("seen_events"), await world.count("cases")) == (0, 0)
+
+
+async def test_a_full_batch_leaves_the_event_loop_to_others_in_between(world: World) -> None:
+    opening = longest_hold(world.happen(*[complaint(f"e{n}") for n in range(BATCH)]))
+    answering = longest_hold(world.happen(*[reply(f"r{n}", case_of(f"e{n}")) for n in range(BATCH)]))
+
+    holds = [await opening, await answering]
+
+    assert max(holds) < LONGEST_HOLD_SECONDS
+    assert await world.count("cases") == BATCH

@@ -10,15 +10,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
+from services.closed_loop.catching_up import CatchingUp
 from services.closed_loop.configuration import Calendars
 from services.closed_loop.domain import commands
 from services.closed_loop.domain.case_clock import CaseClock
 from services.closed_loop.domain.decisions import carry_out
 from services.closed_loop.sources import GROUP, LIVE, TIMER_CHANNEL
 from services.closed_loop.store import CaseKey, clock_now, load, save
-from services.closed_loop.timers import ClockTimers, after_start
+from services.closed_loop.timers import ClockTimers
+from shared.database.engine import Sessions
 from shared.database.timers import TimerLoop, TimerMetrics
-from shared.settings import DatabaseSettings
+from shared.settings import DatabaseSettings, KafkaSettings
 from tests.closed_loop.cases.world import SECOND, TENANT, World, case_of, complaint, policies, reply, utc_now
 
 HOUR = timedelta(hours=1)
@@ -165,19 +167,18 @@ async def test_a_due_waits_for_a_minute_at_most(world: World) -> None:
     assert "clock.breached" not in await world.story(case_of("b"))
 
 
-def test_after_a_start_timers_wait_until_the_log_is_read_and_a_minute_at_most() -> None:
-    now, caught_up = [100.0], [False]
-    ready = after_start(lambda: caught_up[0], lambda: now[0])
-    answers = [ready()]
+async def test_after_a_start_timers_wait_for_what_is_unread_and_a_minute_at_most(sessions: Sessions) -> None:
+    now = [100.0]
+    nowhere = KafkaSettings(bootstrap="127.0.0.1:1")
+    catching_up = CatchingUp(nowhere, sessions, GROUP, LIVE, timedelta(seconds=60), lambda: now[0])
+    answers = [catching_up.over()]
 
     now[0] = 159.9
-    answers.append(ready())
+    answers.append(catching_up.over())
     now[0] = 160.0
-    answers.append(ready())
-    now[0], caught_up[0] = 101.0, True
-    answers.append(ready())
+    answers.append(catching_up.over())
 
-    assert answers == [False, False, True, True]
+    assert answers == [False, False, True]
 
 
 async def test_a_case_that_somebody_holds_is_left_and_fires_when_it_is_free(world: World) -> None:

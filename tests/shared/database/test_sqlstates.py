@@ -54,6 +54,17 @@ async def test_a_server_that_is_not_there_means_again(database: DatabaseSettings
     await engine.dispose()
 
 
+async def test_a_server_that_takes_too_long_to_answer_means_again() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Unavailable, match="TimeoutError"), typed_database_errors():
+            await asyncpg.connect(f"postgresql://hearback:secret@127.0.0.1:{port}/none", timeout=0.1)
+
+
 async def test_the_server_ends_a_transaction_that_stands_still(database: DatabaseSettings) -> None:
     engine = create_engine(DatabaseSettings(url=database.url, transaction_timeout_seconds=0.3), "test")
 

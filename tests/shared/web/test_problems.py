@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
+from structlog.testing import capture_logs
 
 from shared.clock import utc_now
 from shared.settings import KafkaSettings
@@ -52,6 +53,15 @@ async def test_every_error_is_a_problem_of_a_stable_type(
     assert 400 <= answer.status_code < 500 or status in (500, 503)
     assert problem["title"] and problem["detail"]
     assert "secret" not in answer.text and "Traceback" not in answer.text
+
+
+async def test_why_a_dependency_was_away_is_told_to_the_log_and_not_to_the_client(app: ASGIApp) -> None:
+    with capture_logs() as lines:
+        answer = await ask(app, "GET", "/v1/notes/503")
+
+    assert "secret" not in answer.text
+    refused = {"action": "request_refused", "route": "/v1/notes/{note}", "dependency": "postgres", "detail": "secret-address"}
+    assert [line for line in lines if line.items() >= refused.items()]
 
 
 async def test_what_is_wrong_is_told_field_by_field_and_never_with_the_value(app: ASGIApp) -> None:
