@@ -98,6 +98,8 @@ def zoned(value: object) -> object:
 
 def within_range(value: object) -> None:
     """Refuse instants, alone or in a map, outside 1900 to 2199: some reader would fail to convert or to store them."""
+    if value is None:
+        return  # most of them are; the question whether it is a Mapping is a slow one
     if isinstance(value, datetime):
         if not EARLIEST_INSTANT <= value < LATEST_INSTANT:
             raise ValueError("must lie between the years 1900 and 2199")

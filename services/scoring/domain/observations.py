@@ -60,7 +60,7 @@ def _add(places: dict[_Place, int], row: Observation, amount: int) -> None:
     measures: Sequence[str] = row["measures"]
     if not measures:
         return
-    minute = minute_of(row["occurred_at"])
+    tenant, channel, minute = row["tenant"], row["channel"], minute_of(row["occurred_at"])
     for measure, component in zip(measures, row["components"], strict=True):
-        key = (row["tenant"], row["channel"], measure, minute, component)
+        key = (tenant, channel, measure, minute, component)
         places[key] = places.get(key, 0) + amount

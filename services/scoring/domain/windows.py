@@ -17,6 +17,7 @@ WINDOWS: dict[WindowName, int] = {"5m": 5, "15m": 15, "1h": 60, "24h": 1440}
 """The windows that have a name, and their length in minutes."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
 
 
 class IntervalRefused(HearbackError):
@@ -44,7 +45,7 @@ class Span(NamedTuple):
 
 def minute_of(instant: datetime) -> int:
     """The minute that an aware instant lies in."""
-    return int(instant.timestamp() // 60)
+    return (instant - _EPOCH) // _MINUTE
 
 
 def instant_of(minute: int) -> datetime:
