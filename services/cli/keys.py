@@ -85,6 +85,19 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], tenant: TenantO
     typer.echo(f"{key_id}: revoked")
 
 
+@app.command()
+def announce() -> None:
+    """Tell Kafka all tenants and keys again, for one that has lost them. A running ingest sends it; one that has them drops it."""
+    join_running_stack()
+    told_tenants, told_keys = asyncio.run(_announce())
+    typer.echo(f"put into the outbox of ingest: {told_tenants} tenants, {told_keys} keys")
+
+
+async def _announce() -> tuple[int, int]:
+    async with open_database("ingest", ACTOR) as sessions, sessions.begin() as session:
+        return await access_store.announce_all(session, utc_now())
+
+
 async def _create(tenant: str, scopes: Sequence[Scope], expires_at: datetime | None) -> tuple[access_store.Key, str]:
     now = utc_now()
     async with open_database("ingest", ACTOR) as sessions, sessions.begin() as session:

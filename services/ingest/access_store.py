@@ -128,6 +128,21 @@ async def revoke_key(session: AsyncSession, *, tenant: str, key_id: str, actor: 
     return after
 
 
+async def announce_all(session: AsyncSession, now: datetime) -> tuple[int, int]:
+    """Announce every tenant and every key as they are stored, revoked ones too; returns how many of each. Does not commit.
+
+    For a Kafka that has lost them. One that has them drops what is not newer, so nothing changes there.
+    """
+    stored_tenants = (await session.execute(sa.select(tenants).order_by(tenants.c.id))).all()
+    for row in stored_tenants:
+        record = TenantRecord(tenant=row.id, name=row.name, zone=row.zone, languages=tuple(row.languages), created_at=row.created_at)
+        await _announce(session, "access.tenant.v1", f"tenant:{row.id}", row.id, record, version=row.version, now=now)
+    stored_keys = (await session.execute(sa.select(keys).order_by(keys.c.id))).all()
+    for row in stored_keys:
+        await _announce_key(session, _key(row), row.sha256, version=row.version, now=now)
+    return len(stored_tenants), len(stored_keys)
+
+
 def _key(row: Any) -> Key:
     return Key(row.id, row.tenant, tuple(row.scopes), row.created_at, row.expires_at, row.revoked_at)
 
