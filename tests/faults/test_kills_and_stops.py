@@ -53,8 +53,10 @@ async def once_through_kills(platform: Platform, receiver: Received, *, count: i
     parts = [*platform.services, platform.kafka, platform.postgres]
     over = asyncio.Event()
 
-    async with platform.client(platform.one("ingest"), traffic.key) as posting:
+    async with AsyncExitStack() as stack:
+        posting = await stack.enter_async_context(platform.client(platform.one("ingest"), traffic.key))
         flowing = asyncio.create_task(traffic.flow(posting, count / (16 * rounds), count, over))
+        stack.callback(flowing.cancel)
         for _ in range(rounds):
             await asyncio.gather(*(kill_and_start(part, rng.uniform(0, WITHIN_SECONDS)) for part in parts))
         over.set()

@@ -28,7 +28,7 @@ from tests.servers import KafkaServer, PostgresServer
 TENANT_SCOPES: tuple[Scope, ...] = ("ingest:write", "ingest:backfill", "metrics:read", "customers:read", "customers:erase", "cases:read",
                                     "cases:write", "cases:approve", "alerts:read", "alerts:write", "admin")  # fmt: skip
 SERVICES = ("ingest", "scoring", "closed_loop", "alerts")
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0  # with the shipped waits one request to a Kafka that was just killed may take 40 s
 WRONG_CLOCK = """
 import sys
 from datetime import timedelta
