@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,15 +23,16 @@ from shared.database.sqlstates import typed_database_errors
 from shared.errors import InvalidEvent, Unavailable
 from shared.kafka.dead_letters import SourceRecord, dead_letter, is_for
 from shared.kafka.metrics import ConsumerMetrics
-from shared.loops import backoff, stopped_within
+from shared.loops import backoff, in_turns, stopped_within
 from shared.observability.tracing import HEADER, Attributes, Span, recording, span
+
+DECODED_AT_ONCE = 100
 
 OldestUnread = Callable[[Partition, int, datetime | None], datetime | None]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """An event and where it stood on Kafka; `appended_at` is the broker's time.
 
     `traceparent` is the trace that the event belongs to; what a handler sends because of it alone carries it on, and what it sends
@@ -55,16 +56,14 @@ class Handler(Protocol):
 
 @dataclass(slots=True)
 class Item:
-    """A record on its way through: `expected` is the stored offset before it, `received` what it decodes to."""
+    """A record on its way through: `expected` is the stored offset before it, `event` what it decodes to, `received` what is handled."""
 
+    partition: Partition
     record: SourceRecord
     expected: int
+    event: Event | None = None
     received: Received | None = None
     refusal: InvalidEvent | None = None
-
-    @property
-    def partition(self) -> Partition:
-        return Partition(self.record.topic, self.record.partition)
 
 
 class BatchProcessor:
@@ -81,11 +80,22 @@ class BatchProcessor:
         """Give up a batch that waits for a dependency: it is not committed and will be read again."""
         self._stop.set()
 
+    async def decode(self, items: Sequence[Item]) -> None:
+        """Read what the records say, without holding up a batch in flight. A record for another group, or unreadable, has no event."""
+        async for first in in_turns(range(0, len(items), DECODED_AT_ONCE)):
+            for item in items[first : first + DECODED_AT_ONCE]:
+                if is_for(self._group, item.record.headers):
+                    try:
+                        item.event = decode(item.record.value)
+                    except InvalidEvent as refused:
+                        item.refusal = refused
+
     async def process(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
-        """Process and commit all of `items`. Raises StaleOwner when another replica owns a partition by now."""
+        """Handle and commit all of `items`, which are decoded. Raises StaleOwner when another replica owns a partition by now."""
         with self._span(items) as batch:
             for item in items:
-                self._decode(item, batch)
+                if item.event is not None:
+                    item.received = _received(item.event, item.record, batch)
             await self._settle(items, oldest_unread)
 
     def _span(self, items: Sequence[Item]) -> Span:
@@ -101,17 +111,9 @@ class BatchProcessor:
             "messaging.consumer.group.name": self._group,
             "messaging.batch.message_count": len(items),
         }
-        return span(f"process {attributes['messaging.destination.name']}", "consumer", map(_trace_of, items), attributes)
-
-    def _decode(self, item: Item, batch: Span) -> None:
-        record = item.record
-        if not is_for(self._group, record.headers):
-            return
-        try:
-            trace = batch.carries(_trace_of(item))
-            item.received = Received(decode(record.value), record.topic, record.partition, record.offset, record.appended_at, trace)
-        except InvalidEvent as refused:
-            item.refusal = refused
+        return span(
+            f"process {attributes['messaging.destination.name']}", "consumer", (_trace_of(item.record) for item in items), attributes
+        )
 
     async def _settle(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
         try:
@@ -169,16 +171,18 @@ class BatchProcessor:
                       partition=item.record.partition, offset=item.record.offset)  # fmt: skip
 
 
-def _trace_of(item: Item) -> bytes | None:
-    return next((value for name, value in item.record.headers if name == HEADER), None)
+def _received(event: Event, record: SourceRecord, batch: Span) -> Received:
+    trace = batch.carries(_trace_of(record))
+    return Received(event, record.topic, record.partition, record.offset, record.appended_at, trace)
+
+
+def _trace_of(record: SourceRecord) -> bytes | None:
+    return next((value for name, value in record.headers if name == HEADER), None) if record.headers else None
 
 
 def _moves(items: Sequence[Item], oldest_unread: OldestUnread) -> list[Move]:
-    first: dict[Partition, Item] = {}
-    last: dict[Partition, Item] = {}
-    for item in items:
-        first.setdefault(item.partition, item)
-        last[item.partition] = item
+    first = {item.partition: item for item in reversed(items)}
+    last = {item.partition: item for item in items}
     return [
         Move(
             partition,

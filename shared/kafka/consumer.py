@@ -1,7 +1,7 @@
 """The consumer loop: batches in, one transaction a batch, the stored offset moved last in it.
 
-The flow of a batch: `_fetch` → `_start` → BatchProcessor (decode, handle, dead letters, offsets) → commit. While one batch
-is processed the next is fetched and held; then nothing more is taken, but `getmany` is still called, never under a
+The flow of a batch: `_fetch` (and decode) → `_start` → BatchProcessor (handle, dead letters, offsets) → commit. While one batch
+waits for PostgreSQL the next is fetched, decoded and held; then nothing more is taken, but `getmany` is still called, never under a
 timeout of asyncio's and never too rarely, because an idle member of a group may never come back into it.
 """
 
@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -35,6 +36,7 @@ LAST_TURN_SECONDS = 2.0
 LEAVE_SECONDS = 5.0
 NO_PARTITION = TopicPartition("", 0)
 
+Fetched = dict[TopicPartition, list[ConsumerRecord]]
 log = structlog.get_logger()
 
 
@@ -151,31 +153,37 @@ class Consumer:
             await self._heartbeat()
 
     async def _fetch(self) -> Sequence[Item]:
-        """The next records, live ones first; backfill only when these do not fill the batch."""
+        """The next records, decoded, live ones first; backfill only when these do not fill the batch."""
         live = [p for p in self._client.assignment() if p.topic in self._live]
         rest = [p for p in self._client.assignment() if p.topic not in self._live]
-        records: list[ConsumerRecord] = []
+        fetched: Fetched = {}
         try:
             if live:
-                records += _flat(await self._client.getmany(*live, timeout_ms=0, max_records=self._batch))
-            if rest and len(records) < self._batch:
-                records += _flat(await self._client.getmany(*rest, timeout_ms=0, max_records=self._batch - len(records)))
-            if not records:
-                records += _flat(await self._client.getmany(timeout_ms=POLL_MILLISECONDS, max_records=self._batch))
+                fetched |= await self._client.getmany(*live, timeout_ms=0, max_records=self._batch)
+            room = self._batch - sum(map(len, fetched.values()))
+            if rest and room:
+                fetched |= await self._client.getmany(*rest, timeout_ms=0, max_records=room)
+            if not fetched:
+                fetched = await self._client.getmany(timeout_ms=POLL_MILLISECONDS, max_records=self._batch)
         except OffsetOutOfRangeError as error:
             raise self._outside_the_log(error) from error
-        return self._accept(records)
+        items = self._accept(fetched)
+        await self._processor.decode(items)
+        return items
 
-    def _accept(self, records: Sequence[ConsumerRecord]) -> Sequence[Item]:
+    def _accept(self, fetched: Fetched) -> Sequence[Item]:
         """Records as items; what lies before our position (fetched before a seek took effect) is passed over."""
         items = []
-        for record in records:
-            partition = Partition(record.topic, record.partition)
+        for key, records in fetched.items():
+            partition = Partition(key.topic, key.partition)
             position = self._positions.get(partition)
-            if position is None or record.offset < position:
+            if position is None:
                 continue
-            self._positions[partition] = record.offset + 1
-            items.append(Item(_source(record), expected=position))
+            for record in records:
+                if record.offset >= position:
+                    items.append(Item(partition, _source(record), expected=position))
+                    position = record.offset + 1
+            self._positions[partition] = position
         return items
 
     def _start(self) -> None:
@@ -368,10 +376,7 @@ class Consumer:
         )
 
 
-def _flat(fetched: dict[TopicPartition, list[ConsumerRecord]]) -> list[ConsumerRecord]:
-    return [record for records in fetched.values() for record in records]
-
-
+@lru_cache(maxsize=1024)  # the records of one append bear one time
 def _instant(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 

@@ -4,8 +4,8 @@ A replay writes it to its source topic with a header that names the consumer tha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.contracts.topics import dead_topic
 from shared.database.outbox import OutboxRecord
@@ -22,8 +22,7 @@ _OURS = {ONLY, CONSUMER, ERROR, TOPIC, PARTITION, OFFSET, ATTEMPT}
 Headers = Sequence[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
+class SourceRecord(NamedTuple):
     """Where a record stands on Kafka, and what it is."""
 
     topic: str
@@ -37,7 +36,7 @@ class SourceRecord:
 
 def is_for(group: str, headers: Headers) -> bool:
     """Whether a consumer group shall read a record: every one, but a replayed dead letter only the group that failed."""
-    return all(name != ONLY or value == group.encode() for name, value in headers)
+    return not headers or all(name != ONLY or value == group.encode() for name, value in headers)
 
 
 def dead_letter(record: SourceRecord, group: str, error: str) -> OutboxRecord:
