@@ -11,13 +11,13 @@ from services.closed_loop.catching_up import CatchingUp
 from services.closed_loop.configuration import Calendars
 from services.closed_loop.consumer import ClosedLoopHandler
 from services.closed_loop.settings import ClosedLoopSettings
-from services.closed_loop.sources import BACKFILL, BATCH, GROUP, LIVE, TIMER_CHANNEL
-from services.closed_loop.timers import ClockTimers
+from services.closed_loop.sources import BACKFILL, BATCH, GROUP, LIVE
+from services.closed_loop.timers import clock_loop
 from shared.clock import utc_now
 from shared.contracts.topics import CASES_EVENTS, dead_topic
 from shared.database.engine import create_engine, create_sessions
 from shared.database.outbox import Relay
-from shared.database.timers import TimerLoop, TimerMetrics
+from shared.database.timers import TimerMetrics
 from shared.database.watch import DatabaseWatch
 from shared.kafka.consumer import Consumer
 from shared.kafka.metrics import ConsumerMetrics, OutboxMetrics
@@ -70,8 +70,7 @@ async def _run(settings: ClosedLoopSettings, kafka: KafkaSettings, roles: frozen
             fired = TimerMetrics("hearback_clocks", registry)
             longest = timedelta(seconds=settings.timers_wait_seconds)
             catching_up = CatchingUp(kafka, sessions, GROUP, LIVE, longest)
-            due = ClockTimers(calendars, fired, longest)
-            loops += [catching_up, TimerLoop("timers", settings.database, sessions, TIMER_CHANNEL, due, fired, catching_up.over)]
+            loops += [catching_up, clock_loop(settings.database, sessions, calendars, fired, catching_up.over, longest)]
         app = create_app(
             title="Hearback closed loop",
             description=DESCRIPTION,

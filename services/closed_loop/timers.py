@@ -4,7 +4,7 @@ A due waits while this service is known to be behind: a reply that stands unread
 at most (unless set), so that a stuck partition delays alarms and does not silence them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -15,18 +15,25 @@ from services.closed_loop.configuration import Calendars
 from services.closed_loop.domain.case import SEVERITIES, Case, CaseFile
 from services.closed_loop.domain.clock import FIRST_INSTANT_AFTER
 from services.closed_loop.domain.decisions import fire
-from services.closed_loop.sources import GROUP, LIVE
+from services.closed_loop.sources import GROUP, LIVE, TIMER_CHANNEL
 from services.closed_loop.store import CaseKey, DueClock, clock_now, load_due, save_fired, write_journal
+from shared.database.engine import Sessions
 from shared.database.outbox import enqueue
-from shared.database.timers import TimerMetrics
+from shared.database.timers import TimerLoop, TimerMetrics, always
 from shared.loops import in_turns
 from shared.observability.tracing import Span, span
+from shared.settings import DatabaseSettings
 
+WAITS_AT_MOST = timedelta(seconds=60)
 AT_ONCE = 500
 """Nobody hears of any before all of them are committed, so that many at once must not make the first ones late."""
+IN_FLIGHT = 2
 
 _EARLIEST_OF = "SELECT min(next_at) FROM clocks WHERE severity = '{}' AND next_at IS NOT NULL"
 _EARLIEST = sa.text(f"SELECT least({', '.join(f'({_EARLIEST_OF.format(severity)})' for severity in SEVERITIES)})")
+
+# A batch finds its rows by their keys. While a table is small, or young, the planner would rather read all of it, batch after batch.
+_BY_KEY = sa.text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
 
 # What may fire by now: with something unread, only what was due before it, or has waited long enough.
 _DUE_BY = sa.text("""
@@ -47,7 +54,7 @@ _CLAIM = sa.text("""
 class ClockTimers:
     """The shared.database.timers.Due of clocks."""
 
-    def __init__(self, calendars: Calendars, metrics: TimerMetrics, longest: timedelta = timedelta(seconds=60)) -> None:
+    def __init__(self, calendars: Calendars, metrics: TimerMetrics, longest: timedelta = WAITS_AT_MOST) -> None:
         """`longest` is how long a due waits for unread events."""
         self._calendars = calendars
         self._metrics = metrics
@@ -60,7 +67,7 @@ class ClockTimers:
 
     async def fire(self, session: AsyncSession, limit: int) -> int:
         """Announce what is due, the highest severity first, then the earliest due. Does not commit."""
-        due = await _claim(session, self._longest, min(limit, AT_ONCE))
+        due = await _claim(session, self._longest, limit)
         if not due:
             return 0
         files = await load_due(session, self._calendars, due)
@@ -73,9 +80,23 @@ class ClockTimers:
         return len(due)
 
 
+def clock_loop(
+    database: DatabaseSettings,
+    sessions: Sessions,
+    calendars: Calendars,
+    metrics: TimerMetrics,
+    ready: Callable[[], bool] = always,
+    longest: timedelta = WAITS_AT_MOST,
+) -> TimerLoop:
+    """The loop that fires the timers of clocks."""
+    due = ClockTimers(calendars, metrics, longest)
+    return TimerLoop("timers", database, sessions, TIMER_CHANNEL, due, metrics, ready, at_once=AT_ONCE, in_flight=IN_FLIGHT)
+
+
 async def _claim(session: AsyncSession, longest: timedelta, limit: int) -> list[DueClock]:
     """Clocks that are due, the highest severity first, then the earliest; their cases are locked now."""
     offsets = {"group": GROUP, "live": list(LIVE), "longest": longest}
+    await session.execute(_BY_KEY)
     due_by = (await session.execute(_DUE_BY, offsets)).scalar_one()
     due: list[DueClock] = []
     for severity in reversed(SEVERITIES):

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock
 from shared.database.leadership import keep_alive_while, lead
+from shared.database.metadata import new_metadata
+from shared.database.rows import copy_rows
 from shared.errors import Unavailable
 from shared.loops import Beat, backoff, stopped_within
 from shared.observability.tracing import HEADER, current_traceparent
@@ -41,9 +43,7 @@ class OutboxRecord:
     headers: Headers = field(default=())
 
 
-_ENQUEUE = text("""
-    INSERT INTO outbox (topic, key, value, header_names, header_values) VALUES (:topic, :key, :value, :names, :values)
-""")
+_OUTBOX = new_metadata().tables["outbox"]
 
 
 async def enqueue(session: AsyncSession, records: Sequence[OutboxRecord]) -> None:
@@ -58,9 +58,9 @@ async def enqueue(session: AsyncSession, records: Sequence[OutboxRecord]) -> Non
     for record in records:
         headers = _traced(record.headers)
         rows.append({"topic": record.topic, "key": record.key, "value": record.value,
-                     "names": [name for name, _ in headers], "values": [value for _, value in headers]})  # fmt: skip
-    await session.execute(_ENQUEUE, rows)
+                     "header_names": [name for name, _ in headers], "header_values": [value for _, value in headers]})  # fmt: skip
     await session.execute(text(f"NOTIFY {CHANNEL}"))
+    await copy_rows(await session.connection(), _OUTBOX, rows)
 
 
 def _traced(headers: Headers) -> Headers:

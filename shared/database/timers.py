@@ -76,7 +76,11 @@ def always() -> bool:
 
 
 class TimerLoop:
-    """The loop. While `ready()` is false due timers stay where they are."""
+    """The loop. While `ready()` is false due timers stay where they are. A transaction fires `at_once` timers or fewer.
+
+    While they are more than that, `in_flight` transactions are under way at a time: this process computes for one while PostgreSQL works
+    for another.
+    """
 
     def __init__(
         self,
@@ -87,8 +91,13 @@ class TimerLoop:
         due: Due,
         metrics: TimerMetrics,
         ready: Callable[[], bool] = always,
+        at_once: int = BATCH,
+        in_flight: int = 1,
     ) -> None:
         self.name = name
+        self._at_once = at_once
+        self._most_in_flight = in_flight
+        self._in_flight = 1
         self._listener = Listener(name, database, channel)
         self._sessions = sessions
         self._due = due
@@ -100,7 +109,7 @@ class TimerLoop:
         await look_whenever_heard(self.name, self._listener, self._look, stop, beat)
 
     async def _look(self) -> float:
-        """Fire at most one batch of what is due. Returns the seconds until the next look."""
+        """Fire a batch of what is due, or several in a backlog. Returns the seconds until the next look."""
         async with self._sessions.begin() as session:
             earliest = await self._due.earliest(session)
             now: datetime = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
@@ -110,9 +119,18 @@ class TimerLoop:
             return ahead
         if not self._ready():
             return HELD_SECONDS
-        async with self._sessions.begin() as session:
-            fired = await self._due.fire(session, BATCH)
+        batches = await asyncio.gather(*(self._fire() for _ in range(self._in_flight)), return_exceptions=True)
+        fired = 0
+        for batch in batches:
+            if isinstance(batch, BaseException):
+                raise batch
+            fired += batch
+        self._in_flight = self._most_in_flight if fired >= self._at_once else 1
         return 0.0 if fired else HELD_SECONDS
+
+    async def _fire(self) -> int:
+        async with self._sessions.begin() as session:
+            return await self._due.fire(session, self._at_once)
 
 
 class Look(Protocol):

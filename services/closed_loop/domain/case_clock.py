@@ -6,7 +6,7 @@ A clock never decides from what it said before, only from its facts; what it sai
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from services.closed_loop.domain.calendar import Calendar
 from services.closed_loop.domain.clock import FIRST_INSTANT_AFTER, evaluate
@@ -221,11 +221,12 @@ class _Settling:
             instants.append(self._reading.next_at)
         return min(instants, default=None)
 
-    def _say(self, type: ChangeType, *, reason: str | None = None, **shown: object) -> None:
+    def _say(self, type: ChangeType, **shown: Any) -> None:
         clock, reading = self._before, self._reading
-        change = ClockChange(type, clock.id, clock.kind, reading.cycle, self._generation, reading.due_at, reading.breached_at,
-                             clock.calendar_id, clock.calendar_version, reason=reason)  # fmt: skip
-        self._changes.append(replace(change, **shown))  # type: ignore[arg-type]  # names of its own fields
+        present: dict[str, Any] = {"cycle": reading.cycle, "generation": self._generation, "due_at": reading.due_at,
+                                   "breached_at": reading.breached_at, "calendar_id": clock.calendar_id,
+                                   "calendar_version": clock.calendar_version}  # fmt: skip
+        self._changes.append(ClockChange(type, clock.id, clock.kind, **{**present, **shown}))
 
 
 def _activity(reading: ClockReading) -> Activity:

@@ -15,9 +15,9 @@ from services.closed_loop.configuration import Calendars
 from services.closed_loop.domain import commands
 from services.closed_loop.domain.case_clock import CaseClock
 from services.closed_loop.domain.decisions import carry_out
-from services.closed_loop.sources import GROUP, LIVE, TIMER_CHANNEL
+from services.closed_loop.sources import GROUP, LIVE
 from services.closed_loop.store import CaseKey, clock_now, load, save
-from services.closed_loop.timers import ClockTimers
+from services.closed_loop.timers import clock_loop
 from shared.database.engine import Sessions
 from shared.database.timers import TimerLoop, TimerMetrics
 from shared.settings import DatabaseSettings, KafkaSettings
@@ -54,7 +54,7 @@ async def command(world: World, case: str, wanted: commands.Command) -> None:
 async def running(world: World, database: DatabaseSettings, ready: Callable[[], bool] = lambda: True) -> AsyncIterator[TimerLoop]:
     """A timer loop of its own replica."""
     metrics = TimerMetrics("hearback_clocks", CollectorRegistry())
-    loop = TimerLoop("timers", database, world.sessions, TIMER_CHANNEL, ClockTimers(Calendars(), metrics), metrics, ready)
+    loop = clock_loop(database, world.sessions, Calendars(), metrics, ready)
     stop = asyncio.Event()
     task = asyncio.create_task(loop.run(stop, lambda: None))
     yield loop

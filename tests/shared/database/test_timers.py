@@ -66,12 +66,14 @@ async def sessions(engine: AsyncEngine) -> Sessions:
 
 
 @asynccontextmanager
-async def running(database: DatabaseSettings, sessions: Sessions, ready: Callable[[], bool] = always) -> AsyncIterator[CollectorRegistry]:
+async def running(
+    database: DatabaseSettings, sessions: Sessions, ready: Callable[[], bool] = always, **batches: int
+) -> AsyncIterator[CollectorRegistry]:
     """A loop in this process, until the end of the block."""
     registry = CollectorRegistry()
     metrics = TimerMetrics("hearback_alarms", registry)
     stop = asyncio.Event()
-    loop = TimerLoop("alarms", database, sessions, CHANNEL, Alarms(metrics), metrics, ready)
+    loop = TimerLoop("alarms", database, sessions, CHANNEL, Alarms(metrics), metrics, ready, **batches)
     task = asyncio.create_task(loop.run(stop, lambda: None))
     try:
         yield registry
@@ -125,6 +127,17 @@ async def test_a_timer_fires_at_its_instant(database: DatabaseSettings, sessions
     assert all(0 <= seconds <= ON_TIME for seconds in late), late
     assert registry.get_sample_value("hearback_alarms_lateness_seconds_count") == 4
     assert registry.get_sample_value("hearback_alarms_oldest_due_unprocessed_seconds") == 0
+
+
+async def test_a_backlog_is_fired_by_several_transactions_at_a_time_and_each_timer_once(
+    database: DatabaseSettings, sessions: Sessions
+) -> None:
+    await set_alarms(sessions, *(-60 + i / 1000 for i in range(500)))
+
+    async with running(database, sessions, at_once=20, in_flight=3) as registry:
+        late = await lateness(sessions, 500)
+
+    assert len(late) == registry.get_sample_value("hearback_alarms_lateness_seconds_count") == 500
 
 
 async def test_two_loops_fire_each_timer_once_between_them(database: DatabaseSettings, sessions: Sessions) -> None:
