@@ -127,6 +127,8 @@ def serving(method: str, header: bytes | None) -> Span:
 
 def served(span: Span, method: str, route: str, status: int) -> None:
     """Note the answer to a request."""
+    if not recording():
+        return
     span.rename(f"{method} {route}")
     span.note({"http.route": route, "http.response.status_code": status})
     if status >= 500:
