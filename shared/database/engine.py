@@ -8,13 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from shared.settings import DatabaseSettings
 
+SILENT_SECONDS = 2.0
+"""How long after the server should have ended a transaction its silence means that the machine is gone."""
+
 Sessions = async_sessionmaker[AsyncSession]
 
 
 def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEngine:
     """An engine whose transactions the server itself ends after `transaction_timeout_seconds`.
 
-    That limit is what keeps a process that was stopped in mid-transaction from holding its locks for ever.
+    That limit is what keeps a process that was stopped in mid-transaction from holding its locks for ever, and one whose
+    server vanished without a word, as a machine does that loses its power, from waiting for ever.
     """
     engine = create_async_engine(
         make_url(database.url.get_secret_value()).set(drivername="postgresql+asyncpg"),
@@ -24,6 +28,7 @@ def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEng
         pool_pre_ping=False,
         connect_args={
             "timeout": 5,
+            "command_timeout": database.transaction_timeout_seconds + SILENT_SECONDS,
             "server_settings": {
                 "application_name": application_name,
                 "transaction_timeout": f"{database.transaction_timeout_seconds * 1000:.0f}",
@@ -39,8 +44,9 @@ def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEng
 
 
 def _discard_what_broke(context: ExceptionContext) -> None:
-    """A connection that died in the middle of something tells it as an internal error of the driver: never lend it again."""
-    if isinstance(context.original_exception.__cause__, asyncpg.InternalClientError):
+    """Never lend again what died in the middle of something, which is an internal error of the driver, or does not answer any more."""
+    error = context.original_exception
+    if isinstance(error, TimeoutError) or isinstance(error.__cause__, asyncpg.InternalClientError):
         context.is_disconnect = True
 
 

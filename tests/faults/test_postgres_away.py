@@ -37,24 +37,17 @@ CONNECTION_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyn
 
 
 @dataclass(slots=True)
-class Reads:
-    """The instants at which somebody asked for numbers or cases, by the status of the answer."""
-
-    asked_at: dict[int, list[float]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
 class Flow:
-    """Events on their way through everything, and what was answered."""
+    """Events on their way through everything, and what was answered. `reads` are the instants of readers' questions by their status."""
 
-    posting: httpx.AsyncClient
-    answers: Answers
-    reads: Reads
     platform: Platform
+    rng: random.Random
+    answers: Answers
+    reads: dict[int, list[float]] = field(default_factory=dict)
 
-    async def taken(self, count: int = SOME) -> None:
-        """So many more events are accepted."""
-        await self.answers.until_accepted(count, since=now())
+    async def taken(self) -> None:
+        """Ingest takes some more events."""
+        await self.answers.until_accepted(SOME, since=now())
 
     async def until(self, condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
         """Wait until it holds."""
@@ -97,19 +90,21 @@ async def surviving(platform: Platform, tenant: str) -> AsyncIterator[Flow]:
     print(f"seed {seed}")
     start = utc_now().replace(second=0, microsecond=0) - timedelta(minutes=MINUTES)
     end = start + timedelta(minutes=MINUTES)
-    key, reads = await platform.key(tenant), Reads()
+    rng, key = random.Random(seed), await platform.key(tenant)
     async with (
         platform.client(platform.one("ingest"), key) as posting,
         platform.client(platform.one("scoring"), key) as scoring,
         platform.client(platform.one("closed_loop"), key) as closed_loop,
     ):
-        async with flowing(posting, make_events(random.Random(seed), 20_000, start, MINUTES)) as answers:
-            await answers.until_accepted(SOME, since=now())
+        async with flowing(posting, make_events(rng, 20_000, start, MINUTES)) as answers:
+            flow = Flow(platform, rng, answers)
+            await flow.taken()
             asked = ((scoring, "/v1/metrics?metric=nps&window=1h"), (closed_loop, "/v1/cases"))
-            readers = [asyncio.create_task(_read(client, path, reads)) for client, path in asked]
+            readers = [asyncio.create_task(_read(client, path, flow.reads)) for client, path in asked]
             try:
-                yield Flow(posting, answers, reads, platform)
-                await answers.until_accepted(SOME, since=now())
+                yield flow
+                await flow.taken()
+                assert not any(reader.done() for reader in readers)
             finally:
                 for reader in readers:
                     reader.cancel()
@@ -121,11 +116,11 @@ async def surviving(platform: Platform, tenant: str) -> AsyncIterator[Flow]:
     assert {service.name: service.ended for service in platform.services} == dict.fromkeys(SERVICES)
 
 
-async def _read(client: httpx.AsyncClient, path: str, reads: Reads) -> None:
+async def _read(client: httpx.AsyncClient, path: str, reads: dict[int, list[float]]) -> None:
     while True:
         asked_at = now()
         status = (await client.get(path)).status_code
-        reads.asked_at.setdefault(status, []).append(asked_at)
+        reads.setdefault(status, []).append(asked_at)
         await asyncio.sleep(0.02)
 
 
@@ -156,14 +151,14 @@ async def test_postgres_is_restarted_and_then_killed_for_a_while(platform: Platf
 
     assert ready == {"ingest": 200, "scoring": 503, "closed_loop": 503, "alerts": 503}
     assert live == dict.fromkeys(SERVICES, 200)
-    assert flow.reads.asked_at.keys() == {200, 503}
-    needless = [at for at in flow.reads.asked_at[503] if not gone_at - 1 < at < restarted_at and not killed_at - 1 < at < back_at]
+    assert flow.reads.keys() == {200, 503}
+    needless = [at for at in flow.reads[503] if not gone_at - 1 < at < restarted_at and not killed_at - 1 < at < back_at]
     assert needless == [], "nobody is refused once PostgreSQL answers again"
 
 
 async def test_postgres_ends_connections_in_the_middle_of_batches(platform: Platform) -> None:
     ended = {"idle": 0, "at work": 0}
-    async with surviving(platform, "terminated"), platform.database("scoring") as administrator:
+    async with surviving(platform, "terminated") as flow, platform.database("scoring") as administrator:
         for _ in range(25):
             rows = await administrator.fetch("""
                 SELECT xact_start IS NOT NULL AS at_work, pg_terminate_backend(pid) FROM pg_stat_activity
@@ -171,7 +166,7 @@ async def test_postgres_ends_connections_in_the_middle_of_batches(platform: Plat
             """)
             for row in rows:
                 ended["at work" if row["at_work"] else "idle"] += 1
-            await asyncio.sleep(random.uniform(0, 0.2))
+            await asyncio.sleep(flow.rng.uniform(0, 0.2))
 
     print(ended)
     assert ended["at work"] > 0 and ended["idle"] > 0
@@ -218,6 +213,7 @@ async def test_the_disk_of_postgres_is_full_for_its_tables_and_then_for_its_log(
         await flow.until(lambda: flow.told("hearback_{}_consumer_waiting", 1, *CONSUMERS))
         ready, live = await flow.statuses("/health/ready"), await flow.statuses("/health/live")
         await flow.taken()
+        still_waiting = [await flow.told("hearback_{}_consumer_waiting", 1, *CONSUMERS) for _ in range(20)]
         freed_at = now()
         disk.free()
         await flow.until(lambda: flow.told("hearback_{}_consumer_waiting", 0, *CONSUMERS))
@@ -229,8 +225,9 @@ async def test_the_disk_of_postgres_is_full_for_its_tables_and_then_for_its_log(
         disk.free()
         await platform.postgres.restart()
 
+    assert all(still_waiting)
     assert ready == live == dict.fromkeys(SERVICES, 200), "what is stored can be read"
-    assert [at for at in flow.reads.asked_at.get(503, []) if full_at < at < freed_at] == []
+    assert [at for at in flow.reads.get(503, []) if full_at < at < freed_at] == []
 
 
 async def write_until_there_is_no_room(platform: Platform) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import psutil
 import pytest
 import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from shared.clock import utc_now
 from shared.contracts.topics import FEEDBACK_EVENTS
@@ -48,24 +50,36 @@ async def cluster(tmp_path: Path) -> AsyncIterator[KafkaCluster]:
     await cluster.stop()
 
 
-async def test_one_broker_dies_and_then_another(cluster: KafkaCluster, postgres_server: PostgresServer, tmp_path: Path) -> None:
+@pytest_asyncio.fixture
+async def postgres(tmp_path: Path) -> AsyncIterator[PostgresServer]:
+    """A PostgreSQL of their own: stored offsets belong to one cluster, and elsewhere end the consumer."""
+    postgres = await PostgresServer.start(tmp_path)
+    yield postgres
+    await postgres.stop()
+
+
+async def test_the_broker_dies_that_coordinates_a_consumer_and_then_another(
+    cluster: KafkaCluster, postgres: PostgresServer, tmp_path: Path
+) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     rng = random.Random(seed)
+    coordinator = await coordinator_of(cluster, "scoring")
+    turns = [[coordinator, rng.choice([node for node in cluster.nodes if node is not coordinator])]]
 
-    await outlive(cluster, postgres_server, tmp_path, rng, [rng.sample(cluster.nodes, 2)], SHORT_WAITS, both_dead_seconds=7)
+    await outlive(cluster, postgres, tmp_path, rng, turns, SHORT_WAITS, both_dead_seconds=7)
 
 
 @pytest.mark.soak
 async def test_each_broker_in_turn_dies_first_with_the_shipped_waits(
-    cluster: KafkaCluster, postgres_server: PostgresServer, tmp_path: Path
+    cluster: KafkaCluster, postgres: PostgresServer, tmp_path: Path
 ) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     first, second, third = cluster.nodes
     turns = [[first, second], [second, third], [third, first]]
 
-    await outlive(cluster, postgres_server, tmp_path, random.Random(seed), turns, {}, both_dead_seconds=45)
+    await outlive(cluster, postgres, tmp_path, random.Random(seed), turns, {}, both_dead_seconds=45)
 
 
 async def outlive(
@@ -133,13 +147,30 @@ def last_refusal(answers: Answers, death: Deaths) -> float:
     return max((answer.answered_at - death.first_at for answer in within(answers.refused, death.first_at, death.second_at)), default=0.0)
 
 
+async def coordinator_of(cluster: KafkaCluster, group: str) -> KafkaServer:
+    """The broker that a consumer group is coordinated by; the first question makes the topic that it is kept in."""
+    async with asking(cluster.bootstrap) as admin, asyncio.timeout(20):
+        while True:
+            try:
+                return cluster.nodes[await admin.find_coordinator(group) - 1]
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(0.1)
+
+
 async def replicas(kafka: KafkaSettings) -> dict[str, set[int]]:
     """Topic → on how many brokers its partitions lie."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    try:
-        await admin.start()
+    async with asking(kafka.bootstrap) as admin:
         return {
             topic["topic"]: {len(partition["replicas"]) for partition in topic["partitions"]} for topic in await admin.describe_topics()
         }
+
+
+@asynccontextmanager
+async def asking(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An admin client."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        yield admin
     finally:
         await admin.close()

@@ -1,11 +1,14 @@
 """The pool: what broke, or was ended while it lay there, is not lent again."""
 
 import asyncio
+import os
+import signal
 
 import asyncpg
+import pytest
 from sqlalchemy import text
 
-from shared.database.engine import Sessions
+from shared.database.engine import Sessions, create_engine, create_sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.errors import Unavailable
 from shared.settings import DatabaseSettings
@@ -53,3 +56,18 @@ async def test_connections_that_are_ended_in_mid_transaction_fail_that_one_alone
 
     assert [type(failure) for failure in failed] == [Unavailable] * 3
     assert before.isdisjoint(after)
+
+
+async def test_a_server_that_falls_silent_is_given_up_and_another_connection_taken(database: DatabaseSettings) -> None:
+    engine = create_engine(DatabaseSettings(url=database.url, pool_size=1, transaction_timeout_seconds=0.5), "test")
+    sessions = create_sessions(engine)
+    silent = await work(sessions)
+    os.kill(silent, signal.SIGSTOP)
+    try:
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(work(sessions), 10)
+
+        assert await work(sessions) != silent
+    finally:
+        os.kill(silent, signal.SIGCONT)
+    await engine.dispose()
