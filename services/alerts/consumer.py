@@ -13,6 +13,8 @@ from shared.kafka.batch import Received
 
 GROUP = "alerts"
 LIVE = (METRICS_UPDATED, CASES_EVENTS)
+BATCH = 200
+"""Events of one transaction: an alert with its groups costs many times what an event costs elsewhere."""
 
 
 class AlertsHandler:

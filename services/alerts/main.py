@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from services.alerts.api.alerts import alert_routes, delivery_routes
 from services.alerts.api.configuration import receiver_routes, route_routes, rule_routes
-from services.alerts.consumer import GROUP, LIVE, AlertsHandler
+from services.alerts.consumer import BATCH, GROUP, LIVE, AlertsHandler
 from services.alerts.deliver import AlertReceivers
 from services.alerts.files import ConfiguredFiles, TenantFile, read_files
 from services.alerts.samples import CHANNEL as RULE_CHANNEL
@@ -77,7 +77,8 @@ async def _run(
         loops: list[Loop] = [producer, access.copy, watch, configured, relay]
         if "consumer" in roles:
             consumed = ConsumerMetrics("alerts", registry)
-            loops.append(Consumer(kafka=kafka, group=GROUP, live=LIVE, handler=AlertsHandler(), sessions=sessions, metrics=consumed))
+            loops.append(Consumer(kafka=kafka, group=GROUP, live=LIVE, handler=AlertsHandler(), sessions=sessions, metrics=consumed,
+                                  batch=BATCH))  # fmt: skip
         if "timers" in roles:
             loops += _timers(settings, sessions, registry)
         if "deliver" in roles:

@@ -7,12 +7,14 @@ import pytest
 from sqlalchemy import text
 
 from services.alerts import configuration
+from services.alerts.consumer import BATCH
 from services.alerts.domain.route import read_route
 from services.alerts.domain.rule import read_rule
 from services.alerts.store.alerts import list_alerts
 from shared.database.engine import Sessions
 from shared.kafka.batch import Received
 from tests.alerts.events import NOON, announced, at, case, clock, everything, happen, told
+from tests.shared.holds import LONGEST_HOLD_SECONDS, longest_hold
 
 TABLES = ("alerts", "outbox", "alert_groups", "group_alerts", "case_facts", "clock_ends", "seen_events")
 WARNING: dict[str, Any] = {"rule": "warned", "source": "clock", "state": "warning"}
@@ -163,15 +165,25 @@ async def test_tenants_with_the_same_cases_do_not_end_each_others_alerts(session
 
 
 @pytest.mark.parametrize("group_by", [["kind"], ["case"]])
-async def test_five_thousand_breaches_and_their_ends_fit_into_one_transaction_each(sessions: Sessions, group_by: list[str]) -> None:
+async def test_many_more_breaches_and_ends_than_a_batch_has_fit_into_one_transaction_each(sessions: Sessions, group_by: list[str]) -> None:
     async with sessions.begin() as session:
         await configuration.meet_tenants(session, ["acme"], NOON)
         tree = read_route({"receiver": "default", "group_by": group_by})
         await configuration.put_route(session, "acme", tree, "api", "key:k", NOON)
-    batch = [clock("breached", 2, 3, case=f"case-{number}", breached=3) for number in range(5000)]
+    many = range(10 * BATCH)
 
-    await asyncio.wait_for(happen(sessions, *batch), timeout=12)
-    await asyncio.wait_for(happen(sessions, *(clock("met", 3, 9, case=f"case-{number}") for number in range(5000))), timeout=12)
+    await happen(sessions, *(clock("breached", 2, 3, case=f"case-{number}", breached=3) for number in many))
+    await happen(sessions, *(clock("met", 3, 9, case=f"case-{number}") for number in many))
 
     async with sessions.begin() as session:
-        assert (await session.execute(text("SELECT count(*) FROM outbox WHERE topic = 'alerts.events.v1'"))).scalar_one() == 10_000
+        assert (await session.execute(text("SELECT count(*) FROM outbox WHERE topic = 'alerts.events.v1'"))).scalar_one() == 2 * len(many)
+
+
+async def test_a_full_batch_leaves_the_event_loop_to_others_in_between(sessions: Sessions) -> None:
+    breaches = [clock("breached", 3, 3, breached=3, case=f"case-{n}") for n in range(BATCH)]
+    met = [clock("met", 4, 10, breached=3, case=f"case-{n}") for n in range(BATCH)]
+
+    holds = [await longest_hold(happen(sessions, *breaches)), await longest_hold(happen(sessions, *met))]
+
+    assert max(holds) < LONGEST_HOLD_SECONDS
+    assert len(await told(sessions)) == 2 * BATCH

@@ -19,10 +19,11 @@ from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.fields import Versioned
 from shared.contracts.topics import ALERTS_EVENTS
 from shared.database.outbox import OutboxRecord, enqueue
+from shared.loops import in_turns
 from shared.observability.tracing import HEADER, worth_following
 
 SOURCE = "/alerts"
-_AT_ONCE = 500
+_AT_ONCE = 100
 _FIELDS = [field.name for field in fields(Alert)]
 
 Happened = Literal["fired", "acknowledged", "resolved", "notified"]
@@ -41,8 +42,9 @@ async def insert_alerts(session: AsyncSession, fired: Sequence[Alert]) -> list[A
     """Write alerts and announce them; returns those that are new: neither known by their id nor firing with the same labels."""
     fired = [alert if alert.traceparent else replace(alert, traceparent=worth_following()) for alert in fired]
     new: list[Alert] = []
-    for start in range(0, len(fired), _AT_ONCE):
-        part = sorted(fired[start : start + _AT_ONCE], key=lambda alert: (alert.tenant, alert.fingerprint))
+    ordered = sorted(fired, key=lambda alert: (alert.tenant, alert.fingerprint))
+    for start in range(0, len(ordered), _AT_ONCE):
+        part = ordered[start : start + _AT_ONCE]
         rows = [_values(alert) for alert in part]
         made = await session.execute(insert(alerts).values(rows).on_conflict_do_nothing().returning(alerts.c.id))
         ids = set(made.scalars())
@@ -84,7 +86,8 @@ async def announce(
     about: object = None,
 ) -> None:
     """Put the events into the outbox. Their ids follow from the alert and what happened to it, so a repetition is the same event."""
-    await enqueue(session, [_record(happened, alert, (actors or {}).get(alert.id), at, about) for alert in what])
+    records = [_record(happened, alert, (actors or {}).get(alert.id), at, about) async for alert in in_turns(what)]
+    await enqueue(session, records)
 
 
 async def find_alert(session: AsyncSession, tenant: str, id: uuid.UUID) -> Alert | None:

@@ -17,7 +17,7 @@ from services.alerts.store.arrays import one_of
 from shared.database.timers import wake
 
 CHANNEL = "hearback_alert_groups"
-_AT_ONCE = 1000
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
