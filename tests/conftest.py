@@ -8,7 +8,6 @@ import pytest_asyncio
 
 from tests.servers import KafkaServer, PostgresServer
 
-
 LONGEST = "test_make_run.py"
 
 

@@ -48,7 +48,9 @@ def changed(edit: Callable[[dict[str, Any], dict[str, Any]], object]) -> list[st
     return breaking_changes(schema(), new)
 
 
-@pytest.mark.parametrize("model", [Whole, Envelope, *dict.fromkeys(kind.data for kind in EVENT_TYPES.values())], ids=lambda model: model.__name__)
+@pytest.mark.parametrize(
+    "model", [Whole, Envelope, *dict.fromkeys(kind.data for kind in EVENT_TYPES.values())], ids=lambda model: model.__name__
+)
 def test_a_contract_that_did_not_change_breaks_nothing(model: type[BaseModel]) -> None:
     assert breaking_changes(model.model_json_schema(), model.model_json_schema()) == []
 
