@@ -51,7 +51,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Round:
-    """Events a second, p99 of a request in milliseconds, CPU milliseconds of the server for 1,000 events, and its memory afterwards in MB."""
+    """Events a second, p99 of a request in ms, CPU ms of the server for 1,000 events, and its memory afterwards in MB."""
 
     per_second: float
     p99_ms: float
