@@ -5,7 +5,8 @@ and 2 complaints; one answer in fifty is bad and opens a case, as every complain
 `nps` over 24 hours that counts it lies on `metrics.updated.v1`: the k-th answer with the first sample whose n is at least k.
 
 Two more tenants complain four times a second, with a first response due after eight seconds: one is told by the default route (one group
-of all its cases, group_wait 0 s, group_interval 5 s), the other in a group for each case. A webhook counts from the due instant.
+of all its cases, group_wait 0 s, group_interval 5 s), the other in a group for each case. A webhook counts from the due instant. They
+do so alone at first (`_light`), and then beside the 3,000 events a second, which keep the two cores busy.
 
 Memory and CPU are those of /proc, for each service, PostgreSQL and Kafka.
 """
@@ -17,10 +18,11 @@ import os
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
+from typing import NamedTuple
 
 import asyncpg
 import uvloop
@@ -208,6 +210,12 @@ class Bench:
         reading.cancel()
         await consumer.stop()
 
+    async def complain(self) -> None:
+        """The complaints of the two other tenants, for as long as a round."""
+        tenants = [tenant for _ in range(SECONDS * COMPLAINTS_PER_SECOND) for tenant in (GROUPED, SINGLE)]
+        requests = [self._events.request(self._keys[tenant], 1, complaints=True) for tenant in tenants]
+        await self._complained.send(requests, 2 * COMPLAINTS_PER_SECOND)
+
     async def round(self) -> float:
         """One load; the p99 from POST to number, in milliseconds."""
         first = self._events.answers
@@ -217,13 +225,8 @@ class Bench:
             before = self._events.answers
             requests.append(self._events.request(self._keys["load"]))
             due_at += [number] * (self._events.answers - before)
-        complaints = [
-            self._events.request(self._keys[tenant], 1, complaints=True)
-            for _ in range(SECONDS * COMPLAINTS_PER_SECOND)
-            for tenant in (GROUPED, SINGLE)
-        ]
         before_cpu = self._usage.cpu()
-        sending = asyncio.create_task(self._complained.send(complaints, 2 * COMPLAINTS_PER_SECOND))
+        sending = asyncio.create_task(self.complain())
         began = await self._posted.send(requests, PER_SECOND / AT_ONCE)
         for name, megabytes in self._usage.memory().items():
             self.most[name] = max(self.most.get(name, 0.0), megabytes)
@@ -259,12 +262,35 @@ def _logs(folder: Path) -> dict[str, float]:
     return found
 
 
-async def told_after(platform: Platform, webhooks: Webhooks, tenant: str) -> list[float]:
-    """Milliseconds from the due of each case of a tenant to its first webhook."""
+class Told(NamedTuple):
+    """Milliseconds from the due of a case to its detection, and to its first webhook."""
+
+    due_at: datetime
+    detected: float
+    told: float
+
+
+async def told_after(platform: Platform, webhooks: Webhooks, tenant: str) -> list[Told]:
+    """Every case of a tenant."""
     connection = await asyncpg.connect(platform.postgres.url_for("hearback_closed_loop"))
-    rows = await connection.fetch("SELECT case_id, due_at FROM clocks WHERE tenant = $1", tenant)
+    rows = await connection.fetch(
+        "SELECT k.case_id, a.at, a.detected_at FROM clock_announcements a JOIN clocks k ON k.tenant = a.tenant AND k.id = a.clock "
+        "WHERE a.tenant = $1 AND a.kind = 'breached'",
+        tenant,
+    )
     await connection.close()
-    return [1000 * (webhooks.told_at[row["case_id"]] - row["due_at"].timestamp()) for row in rows]
+    return [
+        Told(at, 1000 * (detected_at - at).total_seconds(), 1000 * (webhooks.told_at[case] - at.timestamp()))
+        for case, at, detected_at in rows
+    ]
+
+
+def record_told(name: str, told: Sequence[Told], steal: float) -> None:
+    """The percentiles of a set of cases."""
+    for part, values in (("webhook", [one.told for one in told]), ("detection", [one.detected for one in told])):
+        percentiles = quantiles(values, n=100)
+        record(f"due_to_{part}{name}_p50", {"ours": [percentiles[49]]}, "ms", steal)
+        record(f"due_to_{part}{name}_p99", {"ours": [percentiles[98]]}, "ms", steal)
 
 
 async def measure(platform: Platform, usage_of: dict[str, int], folder: Path) -> None:
@@ -276,6 +302,9 @@ async def measure(platform: Platform, usage_of: dict[str, int], folder: Path) ->
     bench = Bench(platform, services, webhooks, usage)
     async with bench.ready():
         await asyncio.sleep(5)
+        await bench.complain()
+        await asyncio.sleep(DUE_AFTER_SECONDS + 2)
+        loaded_from = datetime.now(UTC)
         at_rest, stored_before = usage.memory(), await stored(platform, folder)
         figures, steal = await interleave({"ours": bench.round})
         growth = {name: size - stored_before.get(name, 0) for name, size in (await stored(platform, folder)).items()}
@@ -283,12 +312,12 @@ async def measure(platform: Platform, usage_of: dict[str, int], folder: Path) ->
     rounds = len(figures["ours"])
     record("post_to_number_p99", figures, "ms", steal)
     record("post_to_number_p50", {"ours": bench.p50[-rounds:]}, "ms", steal)
-    for tenant, name in ((SINGLE, "due_to_webhook"), (GROUPED, "due_to_webhook_grouped")):
-        told = quantiles(await told_after(platform, webhooks, tenant), n=100)
-        record(f"{name}_p99", {"ours": [told[98]]}, "ms", steal)
-        record(f"{name}_p50", {"ours": [told[49]]}, "ms", steal)
+    for tenant, name in ((SINGLE, ""), (GROUPED, "_grouped")):
+        told = await told_after(platform, webhooks, tenant)
+        record_told(name, [one for one in told if one.due_at >= loaded_from], steal)
+        record_told(f"{name}_light", [one for one in told if one.due_at < loaded_from], steal)
     for name in usage_of | _serving():
-        record(f"cpu_per_1000_events_{name}", {"ours": bench.cpu[name][-rounds:]}, "CPU s", steal)
+        record(f"cpu_per_1000_events_{name}", {"ours": [1000 * cpu for cpu in bench.cpu[name][-rounds:]]}, "CPU ms", steal)
         record(f"memory_at_rest_{name}", {"ours": [at_rest[name]]}, "MB", steal)
         record(f"memory_under_load_{name}", {"ours": [bench.most[name]]}, "MB", steal)
     for name, size in growth.items():
