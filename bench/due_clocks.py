@@ -46,6 +46,14 @@ _FIRE = """
 """
 """What follows `WITH due AS (…)`: the same rows as the service writes for a breach, made by the database alone."""
 
+FIRE_ONE = f"""
+    WITH due AS (
+        SELECT tenant, id, case_id FROM clocks
+        WHERE tenant = split_part($1, ' ', 1) AND id = split_part($1, ' ', 2) AND next_at <= now() FOR UPDATE
+    ),
+    {_FIRE}
+"""
+"""Of the clock that is named by its tenant and its id, with a space between them."""
 FIRE_MANY = f"""
     WITH due AS (SELECT tenant, id, case_id FROM clocks WHERE next_at <= now() ORDER BY next_at LIMIT 1000 FOR UPDATE SKIP LOCKED),
     {_FIRE}

@@ -307,8 +307,8 @@ async def measure(platform: Platform, usage_of: dict[str, int], folder: Path) ->
         loaded_from = datetime.now(UTC)
         at_rest, stored_before = usage.memory(), await stored(platform, folder)
         figures, steal = await interleave({"ours": bench.round})
-        growth = {name: size - stored_before.get(name, 0) for name, size in (await stored(platform, folder)).items()}
         await asyncio.sleep(DUE_AFTER_SECONDS + 6)
+        growth = {name: size - stored_before.get(name, 0) for name, size in (await stored(platform, folder)).items()}
     rounds = len(figures["ours"])
     record("post_to_number_p99", figures, "ms", steal)
     record("post_to_number_p50", {"ours": bench.p50[-rounds:]}, "ms", steal)

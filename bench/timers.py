@@ -1,10 +1,11 @@
-"""Timers of clocks: how many a second, and how late. `python -m bench.timers [fired] [lateness]`, both when nothing is named.
+"""Timers of clocks: how many a second, and how late. `python -m bench.timers [fired] [light] [busy]`, all when nothing is named.
 
 fired: 10,000 due clocks of as many cases, fired by closed_loop's own loop. Limit: one bare statement that claims 1,000 and writes the
-same rows. Peer: graphile-worker with as many due jobs, each of which writes an outbox record and nothing else.
+same rows. Peer: graphile-worker with as many due jobs, each of which writes the same rows with one statement of its own; and once more
+with jobs that write an outbox record and nothing else (`timers_outbox_only`).
 
-lateness: of the service as it runs, with relay and Kafka, beside 1,000,000 open timers: from the due instant to the commit that tells
-it (PostgreSQL's commit timestamps), at 50 dues a second and at 2,000.
+light, busy: lateness in the service as it runs, with relay and Kafka, beside 1,000,000 open timers: from the due instant to its detection,
+as the service records it, and to the commit that tells it (PostgreSQL's commit timestamps), at 50 dues a second and at 2,000.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from bench.due_clocks import FIRE_MANY, fill
+from bench.due_clocks import FIRE_MANY, FIRE_ONE, fill
 from bench.rounds import Measure, interleave, record
 from services.closed_loop.configuration import Calendars
 from services.closed_loop.sources import TIMER_CHANNEL
@@ -41,8 +43,8 @@ from tests.system.platform import Platform
 DUE = 10_000
 OPEN_CASES = 500_000
 """Of two open timers each."""
-LIGHT_PER_SECOND, LIGHT_SECONDS = 50, 6
-HEAVY_PER_SECOND, HEAVY_SECONDS = 2_000, 6
+LIGHT_PER_SECOND, LIGHT_SECONDS = 50, 4
+HEAVY_PER_SECOND, HEAVY_SECONDS = 2_000, 4
 GRAPHILE = Path(__file__).parent / "peers" / "graphile"
 WRITE_OUTBOX = """
     INSERT INTO outbox (topic, key, value, header_names, header_values)
@@ -50,11 +52,12 @@ WRITE_OUTBOX = """
 """
 ADD_JOBS = """
     INSERT INTO graphile_worker._private_jobs (task_id, payload, run_at)
-    SELECT task.id, json_build_object('clock', md5(n::text)::uuid::text), now()
-    FROM graphile_worker._private_tasks AS task, generate_series(1, $1) AS n WHERE task.identifier = 'due'
+    SELECT task.id, json_build_object('clock', clocks.tenant || ' ' || clocks.id), now()
+    FROM graphile_worker._private_tasks AS task, clocks WHERE task.identifier = 'due' AND clocks.next_at <= now()
 """
 LATENESS = """
-    SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY pg_xact_commit_timestamp(a.xmin) - a.at), count(*)
+    SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY a.detected_at - a.at),
+        percentile_disc(0.99) WITHIN GROUP (ORDER BY pg_xact_commit_timestamp(a.xmin) - a.at), count(*)
     FROM clock_announcements a JOIN clocks k ON k.tenant = a.tenant AND k.id = a.clock WHERE a.kind = 'breached' AND a.tenant = $1
 """
 
@@ -118,15 +121,25 @@ class Clocks:
 
     async def peer(self) -> float:
         """By graphile-worker, from its first job to its last; its start is not counted."""
-        await self._connection.execute("TRUNCATE outbox")
+        return await self._graphile(FIRE_ONE)
+
+    async def peer_outbox_only(self) -> float:
+        """The same with less to do. The clocks are then fired by one statement, uncounted."""
+        per_second = await self._graphile(WRITE_OUTBOX)
+        while await self._connection.execute(FIRE_MANY) != "INSERT 0 0":
+            pass
+        return per_second
+
+    async def _graphile(self, statement: str) -> float:
+        await self.make_due()
         url = {"DATABASE_URL": self._database.url.get_secret_value()}
-        command = ("node", "worker.mjs", str(DUE), WRITE_OUTBOX)
+        command = ("node", "worker.mjs", str(DUE), statement)
         pipes: dict[str, Any] = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
         worker = await asyncio.create_subprocess_exec(*command, cwd=GRAPHILE, env={**os.environ, **url}, **pipes)
         assert worker.stdin is not None
         assert worker.stdout is not None
         assert await worker.stdout.readline() == b"ready\n", "graphile-worker did not start"
-        await self._connection.execute(ADD_JOBS, DUE)
+        await self._connection.execute(ADD_JOBS)
         await self._connection.execute("ANALYZE")
         await self._connection.execute("CHECKPOINT")
         worker.stdin.write(b"begin\n")
@@ -156,17 +169,19 @@ async def measure_fired(folder: Path) -> None:
     measures: dict[str, Measure] = {"ours": clocks.ours, "limit": clocks.limit}
     reason = without_graphile()
     if reason is None:
-        measures = {"peer": clocks.peer, **measures}
+        measures = {"peer": clocks.peer, **measures, "peer_outbox_only": clocks.peer_outbox_only}
     else:
         print(f"  without graphile-worker: {reason}")
     figures, steal = await interleave(measures)
     record("timers", figures, "timers/s", steal)
+    if reason is None:
+        record("timers_outbox_only", {"ours": figures["ours"], "peer": figures["peer_outbox_only"]}, "timers/s", steal)
     await connection.close()
     await engine.dispose()
     await postgres.stop()
 
 
-async def measure_lateness(folder: Path) -> None:
+async def measure_lateness(name: str, per_second: int, seconds: int, folder: Path) -> None:
     """How late, in the running service."""
     kafka, postgres = await KafkaServer.start(folder), await PostgresServer.start(folder)
     connection = await asyncpg.connect(postgres.url_for("postgres"))
@@ -183,26 +198,22 @@ async def measure_lateness(folder: Path) -> None:
     await connection.execute("VACUUM ANALYZE")
     await platform.start("closed_loop")
     numbers = iter(range(1000))
+    commits: list[float] = []
 
-    def late(per_second: int, seconds: int) -> Callable[[], Awaitable[float]]:
-        async def once() -> float:
-            tenant, count = f"late-{next(numbers)}", per_second * seconds
-            lead = timedelta(seconds=1 + count / 4000)
-            await fill(sessions, tenant, count, utc_now() + lead, timedelta(seconds=1) / per_second)
-            await connection.execute("NOTIFY " + TIMER_CHANNEL)
-            await asyncio.sleep(lead.total_seconds() + seconds + 0.5)
-            p99, told = await connection.fetchrow(LATENESS, tenant)
-            assert told == count, f"only {told} of {count} have fired"
-            return 1000 * float(p99.total_seconds())
+    async def once() -> float:
+        tenant, count = f"late-{next(numbers)}", per_second * seconds
+        lead = timedelta(seconds=1 + count / 4000)
+        await fill(sessions, tenant, count, utc_now() + lead, timedelta(seconds=1) / per_second)
+        await connection.execute("NOTIFY " + TIMER_CHANNEL)
+        await asyncio.sleep(lead.total_seconds() + seconds + 0.5)
+        detected, committed, told = await connection.fetchrow(LATENESS, tenant)
+        assert told == count, f"only {told} of {count} have fired"
+        commits.append(1000 * committed.total_seconds())
+        return 1000 * float(detected.total_seconds())
 
-        return once
-
-    for name, per_second, seconds in (
-        ("timer_lateness_p99", LIGHT_PER_SECOND, LIGHT_SECONDS),
-        ("timer_lateness_p99_at_2000", HEAVY_PER_SECOND, HEAVY_SECONDS),
-    ):
-        figures, steal = await interleave({"ours": late(per_second, seconds)})
-        record(name, figures, "ms", steal)
+    figures, steal = await interleave({"ours": once})
+    record(f"timer_lateness_{name}", figures, "ms", steal)
+    record(f"timer_committed_{name}", {"ours": commits[-len(figures["ours"]) :]}, "ms", steal)
     await platform.stop_all()
     await connection.close()
     await engine.dispose()
@@ -214,10 +225,14 @@ async def main(parts: list[str]) -> None:
     """Measure the parts that are named, or all."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)  # as in the services
-    for name, measure in (("fired", measure_fired), ("lateness", measure_lateness)):
-        if not parts or name in parts:
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                await measure(Path(folder))
+    measures: dict[str, Callable[[Path], Awaitable[None]]] = {
+        "fired": measure_fired,
+        "light": partial(measure_lateness, "p99", LIGHT_PER_SECOND, LIGHT_SECONDS),
+        "busy": partial(measure_lateness, "p99_at_2000", HEAVY_PER_SECOND, HEAVY_SECONDS),
+    }
+    for name in parts or measures:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            await measures[name](Path(folder))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ The id of an event follows from what it says, so that whatever happens twice bea
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -68,8 +68,8 @@ def announce(decision: Decision, doing: Doing, now: datetime) -> Announcement:
             type, id=id, source=SOURCE, tenant=case.tenant, time=now, data=data, subject=case.id, sequence=sequence, backfill=case.silent
         )
         records.append(OutboxRecord(CASES_EVENTS, f"{case.tenant}:{case.id}".encode(), value, headers))
-    numbered = replace(case, sequence=case.sequence + len(records))
-    return Announcement(replace(decision.file, case=numbered), records, entries)
+    numbered = case.numbered(case.sequence + len(records))
+    return Announcement(CaseFile(numbered, decision.file.clocks), records, entries)
 
 
 def together(announcements: Iterable[Announcement]) -> tuple[list[OutboxRecord], list[Entry]]:

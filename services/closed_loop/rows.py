@@ -16,6 +16,9 @@ Row = dict[str, Any]
 CASE_COLUMNS = tuple(field.name for field in fields(Case))
 READING_COLUMNS = ("severity", "generation", "activity", "status", "cycle", "due_at", "breached_at", "next_at")
 """The columns of a clock that change; its severity is that of its case."""
+CLOCK_COLUMNS = ("tenant", "id", "case_id", "kind", "spec", "calendar_id", "calendar_version", *READING_COLUMNS[1:])
+FACT_COLUMNS = ("tenant", "clock", "id", "at", "kind", "target", "reason")
+ANNOUNCEMENT_COLUMNS = ("tenant", "clock", "kind", "cycle", "generation", "percent", "at", "detected_at", "told", "retracted")
 
 
 def case_row(case: Case) -> Row:
@@ -56,28 +59,25 @@ def reading_row(case: Case, clock: CaseClock) -> Row:
     }
 
 
-def read_clock(row: Any, calendars: Mapping[CalendarKey, Calendar], facts: Sequence[Any], announced: Sequence[Any]) -> CaseClock:
-    """The clock of a row, with the rows of its facts in their position and of its announcements; documents are JSON as text."""
-    return CaseClock(
-        id=row.id,
-        kind=row.kind,
-        spec=read_spec(row.spec),
-        calendar_id=row.calendar_id,
-        calendar_version=row.calendar_version,
-        calendar=calendars[CalendarKey(row.tenant, row.calendar_id, row.calendar_version)],
-        facts=tuple(KnownFact(fact.id, Fact(fact.at, fact.kind, read_target(fact.target), fact.reason)) for fact in facts),
-        announced=tuple(
-            Announced(one.kind, one.cycle, one.generation, one.percent or None, one.at, one.detected_at, one.told, one.retracted)
-            for one in announced
-        ),
-        generation=row.generation,
-        activity=row.activity,
-        status=row.status,
-        cycle=row.cycle,
-        due_at=row.due_at,
-        breached_at=row.breached_at,
-        next_at=row.next_at,
-    )
+def read_clock(
+    row: Sequence[Any], calendars: Mapping[CalendarKey, Calendar], facts: Sequence[KnownFact], announced: Sequence[Announced]
+) -> CaseClock:
+    """The clock of a row of CLOCK_COLUMNS, its spec as JSON in text; facts in their position."""
+    tenant, id, _, kind, spec, calendar_id, calendar_version, *reading = row
+    calendar = calendars[CalendarKey(tenant, calendar_id, calendar_version)]
+    return CaseClock(id, kind, read_spec(spec), calendar_id, calendar_version, calendar, tuple(facts), tuple(announced), *reading)
+
+
+def read_fact(row: Sequence[Any]) -> KnownFact:
+    """The fact of a row of FACT_COLUMNS, its target as JSON in text."""
+    _, _, id, at, kind, target, reason = row
+    return KnownFact(id, Fact(at, kind, read_target(target), reason))
+
+
+def read_announcement(row: Sequence[Any]) -> Announced:
+    """The announcement of a row of ANNOUNCEMENT_COLUMNS."""
+    _, _, kind, cycle, generation, percent, *rest = row
+    return Announced(kind, cycle, generation, percent or None, *rest)
 
 
 def fact_row(tenant: str, clock: str, known: KnownFact) -> Row:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
-from services.closed_loop.rows import CASE_COLUMNS, READING_COLUMNS, Row
+from services.closed_loop.rows import ANNOUNCEMENT_COLUMNS, CASE_COLUMNS, CLOCK_COLUMNS, FACT_COLUMNS, READING_COLUMNS, Row
 from services.closed_loop.schema import clock_announcements, clock_facts, clocks
 
 _DIALECT = pg.dialect()  # type: ignore[no-untyped-call]
@@ -47,17 +47,19 @@ _CASES = f"SELECT {_columns('c', CASE_COLUMNS)} FROM {_WANTED} JOIN cases c USIN
 CASES = sa.text(_CASES)
 LOCKED_CASES = sa.text(f"{_CASES} FOR UPDATE OF c")
 
-_CLOCK_COLUMNS = _columns("k", (column.name for column in clocks.columns if column.name != "spec"))
-_CLOCKS = f"SELECT {_CLOCK_COLUMNS}, CAST(k.spec AS text) AS spec FROM {_WANTED} JOIN clocks k ON k.tenant = wanted.tenant"
+_CLOCKS = f"""
+    SELECT {_columns("k", CLOCK_COLUMNS).replace("k.spec", "CAST(k.spec AS text)")}
+    FROM {_WANTED} JOIN clocks k ON k.tenant = wanted.tenant
+"""
 CLOCKS = sa.text(f"{_CLOCKS} AND k.id = wanted.id ORDER BY k.kind")
 CLOCKS_OF_CASES = sa.text(f"{_CLOCKS} AND k.case_id = wanted.id ORDER BY k.kind")
 
 FACTS = sa.text(f"""
-    SELECT f.tenant, f.clock, f.id, f.at, f.kind, CAST(nullif(f.target, 'null') AS text) AS target, f.reason
+    SELECT {_columns("f", FACT_COLUMNS).replace("f.target", "CAST(nullif(f.target, 'null') AS text)")}
     FROM {_WANTED} JOIN clock_facts f ON f.tenant = wanted.tenant AND f.clock = wanted.id ORDER BY f.position
 """)
 ANNOUNCEMENTS = sa.text(f"""
-    SELECT {_columns("a", clock_announcements.columns.keys())}
+    SELECT {_columns("a", ANNOUNCEMENT_COLUMNS)}
     FROM {_WANTED} JOIN clock_announcements a ON a.tenant = wanted.tenant AND a.clock = wanted.id
 """)
 
@@ -70,9 +72,9 @@ UPDATE_CLOCKS = sa.text(f"""
     UPDATE clocks SET {_values(READING_COLUMNS)} FROM {_new(clocks, ("tenant", "id", *READING_COLUMNS))}
     WHERE clocks.tenant = new.tenant AND clocks.id = new.id
 """)
-_ANNOUNCED = tuple(clock_announcements.columns.keys())
 KEEP_ANNOUNCEMENTS = sa.text(f"""
-    INSERT INTO clock_announcements ({", ".join(_ANNOUNCED)}) SELECT * FROM {_new(clock_announcements, _ANNOUNCED)}
+    INSERT INTO clock_announcements ({", ".join(ANNOUNCEMENT_COLUMNS)})
+    SELECT * FROM {_new(clock_announcements, ANNOUNCEMENT_COLUMNS)}
     ON CONFLICT ON CONSTRAINT {clock_announcements.primary_key.name} DO UPDATE SET retracted = excluded.retracted
 """)
 DELETE_FACTS = sa.text(f"""

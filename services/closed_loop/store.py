@@ -5,9 +5,9 @@ holds it. Cases are locked in the order of their key.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 import sqlalchemy as sa
@@ -25,8 +25,10 @@ from services.closed_loop.rows import (
     clock_row,
     fact_row,
     has_timer,
+    read_announcement,
     read_case,
     read_clock,
+    read_fact,
     reading_row,
 )
 from services.closed_loop.schema import cases, clock_announcements, clock_facts, clocks, journal
@@ -37,6 +39,9 @@ from shared.database.timers import wake
 
 AT_ONCE = 200
 """Cases read, or rows written, without a pause in between."""
+
+
+T = TypeVar("T")
 
 
 class CaseKey(NamedTuple):
@@ -160,15 +165,15 @@ async def write_journal(session: AsyncSession, entries: Iterable[Entry]) -> None
 async def _files(session: AsyncSession, calendars: Calendars, of_cases: Sequence[Any], of_clocks: Sequence[Any]) -> dict[CaseKey, CaseFile]:
     """The files of rows of cases and of clocks."""
     mine = keyed((row.tenant, row.id) for row in of_clocks)
-    facts_of = _by_clock(await session.execute(statements.FACTS, mine))
-    announced_of = _by_clock(await session.execute(statements.ANNOUNCEMENTS, mine))
+    facts_of = _by_clock(await session.execute(statements.FACTS, mine), read_fact)
+    announced_of = _by_clock(await session.execute(statements.ANNOUNCEMENTS, mine), read_announcement)
     known = await calendars.of(session, {CalendarKey(row.tenant, row.calendar_id, row.calendar_version) for row in of_clocks})
-    clocks_of: dict[CaseKey, list[CaseClock]] = defaultdict(list)
+    clocks_of: dict[tuple[str, str], list[CaseClock]] = defaultdict(list)
     for row in of_clocks:
         clock = read_clock(row, known, facts_of[row.tenant, row.id], announced_of[row.tenant, row.id])
-        clocks_of[CaseKey(row.tenant, row.case_id)].append(clock)
-    files = (CaseFile(read_case(row), tuple(clocks_of[CaseKey(row.tenant, row.id)])) for row in of_cases)
-    return {key_of(file): file for file in files}
+        clocks_of[row.tenant, row.case_id].append(clock)
+    read = (read_case(row) for row in of_cases)
+    return {CaseKey(case.tenant, case.id): CaseFile(case, tuple(clocks_of[case.tenant, case.id])) for case in read}
 
 
 def _changed_clocks(changes: Sequence[Change]) -> list[tuple[Case, CaseClock, CaseClock]]:
@@ -191,10 +196,11 @@ async def _save_readings(session: AsyncSession, changes: Sequence[Change], pairs
         await wake(session, TIMER_CHANNEL)
 
 
-def _by_clock(rows: Iterable[Any]) -> dict[tuple[str, str], list[Any]]:
-    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
+def _by_clock(rows: Iterable[Any], read: Callable[[Any], T]) -> dict[tuple[str, str], list[T]]:
+    """What rows say, by the tenant and the clock that they begin with."""
+    found: dict[tuple[str, str], list[T]] = defaultdict(list)
     for row in rows:
-        found[row.tenant, row.clock].append(row)
+        found[row[0], row[1]].append(read(row))
     return found
 
 

@@ -35,19 +35,24 @@ _EARLIEST = sa.text(f"SELECT least({', '.join(f'({_EARLIEST_OF.format(severity)}
 # A batch finds its rows by their keys. While a table is small, or young, the planner would rather read all of it, batch after batch.
 _BY_KEY = sa.text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
 
-# What may fire by now: with something unread, only what was due before it, or has waited long enough.
-_DUE_BY = sa.text("""
-    SELECT least(now(), greatest(coalesce(min(oldest_unread) - interval '1 microsecond', now()), now() - CAST(:longest AS interval)))
-    FROM consumer_offsets WHERE consumer_group = :group AND topic = ANY(CAST(:live AS text[]))
-""")
-
-# Whoever holds a case is changing it and will set its timers anew, so it is skipped. The row of the case is the lock, not the clock's.
+# With something unread, only what was due before it may fire, or has waited long enough. Whoever holds a case is changing it and will set
+# its timers anew, so it is skipped: the row of the case is the lock, not the clock's. Each severity is looked up as far as it is needed.
 _CLAIM = sa.text("""
-    SELECT k.tenant, k.case_id, k.id, k.next_at FROM clocks k JOIN cases c ON c.tenant = k.tenant AND c.id = k.case_id
-    WHERE k.severity = :severity AND k.next_at <= :due_by
-    ORDER BY k.next_at
+    WITH due_by AS MATERIALIZED (
+        SELECT least(now(), greatest(
+            coalesce(min(oldest_unread) - interval '1 microsecond', now()), now() - CAST(:longest AS interval)
+        )) AS at
+        FROM consumer_offsets WHERE consumer_group = :group AND topic = ANY(CAST(:live AS text[]))
+    )
+    SELECT severity.rank, due.* FROM unnest(CAST(:severities AS text[])) WITH ORDINALITY AS severity (name, rank)
+    CROSS JOIN LATERAL (
+        SELECT k.tenant, k.case_id, k.id, k.next_at FROM clocks k JOIN cases c ON c.tenant = k.tenant AND c.id = k.case_id
+        WHERE k.severity = severity.name AND k.next_at <= (SELECT at FROM due_by)
+        ORDER BY k.next_at
+        LIMIT :limit
+        FOR UPDATE OF c SKIP LOCKED
+    ) AS due
     LIMIT :limit
-    FOR UPDATE OF c SKIP LOCKED
 """)
 
 
@@ -95,17 +100,10 @@ def clock_loop(
 
 async def _claim(session: AsyncSession, longest: timedelta, limit: int) -> list[DueClock]:
     """Clocks that are due, the highest severity first, then the earliest; their cases are locked now."""
-    offsets = {"group": GROUP, "live": list(LIVE), "longest": longest}
     await session.execute(_BY_KEY)
-    due_by = (await session.execute(_DUE_BY, offsets)).scalar_one()
-    due: list[DueClock] = []
-    for severity in reversed(SEVERITIES):
-        asked = {"severity": severity, "due_by": due_by, "limit": limit - len(due)}
-        rows = await session.execute(_CLAIM, asked)
-        due += [DueClock(CaseKey(row.tenant, row.case_id), row.id, row.next_at) for row in rows]
-        if len(due) == limit:
-            break
-    return due
+    asked = {"group": GROUP, "live": list(LIVE), "longest": longest, "severities": SEVERITIES[::-1], "limit": limit}
+    rows = sorted(await session.execute(_CLAIM, asked), key=lambda row: (row.rank, row.next_at))
+    return [DueClock(CaseKey(row.tenant, row.case_id), row.id, row.next_at) for row in rows]
 
 
 async def _announce_due(session: AsyncSession, files: Sequence[CaseFile], firing: Span, now: datetime) -> None:
