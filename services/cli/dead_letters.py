@@ -32,7 +32,7 @@ POLL_MILLISECONDS = 500
 AT_ONCE = 500
 TRIES = 12
 
-app = typer.Typer(no_args_is_help=True, help="Records that a consumer could not process.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Records that a consumer could not process.")
 TopicOption = Annotated[str | None, typer.Option(help="Only those that came from this topic.")]
 ConsumerOption = Annotated[str | None, typer.Option(help="Only those that this consumer set aside.")]
 

@@ -37,7 +37,7 @@ LOOK_AGAIN_SECONDS = 0.1
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PAGE = 500
 
-app = typer.Typer(no_args_is_help=True, help="API keys of tenants.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="API keys of tenants.")
 TenantOption = Annotated[str, typer.Option(help="Whose key: 1 to 63 of a-z, 0-9 and -.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For scripts.")]
 WaitOption = Annotated[float, typer.Option(help="Seconds to wait until the services have been told.", min=0)]

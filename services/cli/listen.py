@@ -12,9 +12,12 @@ import typer
 
 from services.cli.stack.ports import HOST
 
+app = typer.Typer(add_completion=False)
+
 LARGEST_BODY = 10 * 1024 * 1024
 
 
+@app.command()
 def listen(
     port: Annotated[int, typer.Option(help="Where to listen, on this machine only.", min=1, max=65535)] = 8090,
     secret: Annotated[str | None, typer.Option(help="`whsec_…` of the receiver: check the signatures.")] = None,

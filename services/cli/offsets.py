@@ -17,7 +17,7 @@ from shared.database.offsets import Partition
 from shared.errors import ConfigurationError
 from shared.settings import KafkaSettings, load
 
-app = typer.Typer(no_args_is_help=True, help="How far consumers have read.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="How far consumers have read.")
 
 
 class End(StrEnum):

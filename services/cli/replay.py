@@ -19,6 +19,8 @@ from services.cli.running import join_running_stack
 from services.simulator.posting import Outcome, Poster, Say
 from shared.errors import ConfigurationError
 
+app = typer.Typer(add_completion=False)
+
 BATCH = 500
 IN_FLIGHT = 4
 REASONS_SHOWN = 10
@@ -56,6 +58,7 @@ class Result:
             yield f"and {len(self.refused) - REASONS_SHOWN:,} reasons more"
 
 
+@app.command()
 def replay(file: File) -> None:
     """Post a file as history. It may be broken off and begun again: what was taken before is not counted twice.
 

@@ -1,5 +1,6 @@
 """Where the local stack listens and what it uses instead of starting its own, read from the environment once by `hearback up`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from pydantic_settings import SettingsConfigDict
 from shared.settings import Settings
 
 SERVICES = ("ingest", "scoring", "closed_loop", "alerts")
+ServiceName = StrEnum("ServiceName", {name: name for name in SERVICES})  # type: ignore[misc]
+"""What `serve` and `migrate` take."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 

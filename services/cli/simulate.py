@@ -18,7 +18,10 @@ from services.simulator.posting import Poster
 from services.simulator.run import Pace, Simulation
 from shared.clock import utc_now
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def simulate(
     rate: Annotated[float, typer.Option(help="Events a second.", min=0.01, max=5000)] = 5.0,
     seed: Annotated[int | None, typer.Option(help="The same number makes the same customers and answers.")] = None,

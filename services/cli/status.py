@@ -16,6 +16,8 @@ from services.cli.stack.stack_file import StackFile
 from services.cli.stopping import holder
 from shared.errors import ConfigurationError
 
+app = typer.Typer(add_completion=False)
+
 
 class Answer(NamedTuple):
     """What a part says: `ready`, `not ready` (it runs but does not work), `down`."""
@@ -26,6 +28,7 @@ class Answer(NamedTuple):
     pid: int | None
 
 
+@app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False) -> None:
     """Show the parts of the stack that runs here; exit code 1 when one is not ready."""
     state = here()

@@ -6,11 +6,22 @@ import signal
 import time
 from collections.abc import Callable
 
+import typer
+
+from services.cli.running import here
 from services.cli.stack import leftovers
 from services.cli.stack.layout import State
 from shared.errors import Unavailable
 
 PATIENCE_SECONDS = 120.0
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def stop() -> None:
+    """Stop the stack that runs here, in order; its data stays."""
+    stop_stack(here(), typer.echo)
 
 
 def stop_stack(state: State, say: Callable[[str], None]) -> None:

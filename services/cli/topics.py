@@ -11,7 +11,7 @@ from shared.contracts.topics import TOPICS
 from shared.kafka.topics import ensure_topics
 from shared.settings import KafkaSettings, load
 
-app = typer.Typer(no_args_is_help=True, help="The topics of Hearback.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The topics of Hearback.")
 
 
 @app.command("list")

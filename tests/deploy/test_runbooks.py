@@ -42,11 +42,11 @@ def refusal(line: str) -> str | None:
     """What the command line would say against this, without running it."""
     _, *arguments = shlex.split(line)
     command: Any = typer.main.get_command(app)
-    while hasattr(command, "commands"):
+    while hasattr(command, "get_command"):
         name, *arguments = arguments
-        if name not in command.commands:
+        command = command.get_command(None, name)
+        if command is None:
             return f"there is no {name}"
-        command = command.commands[name]
     try:
         command.make_context("hearback", arguments)
     except USAGE_ERROR as refused:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.cli.stack.plan import existing_services
+from services.cli.settings import SERVICES
 from shared.contracts.access import Scope
 from shared.contracts.topics import ACCESS, ALERTS_EVENTS, CASES_EVENTS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from tests.shared.kafka.reading import Mark, mark, read
@@ -144,8 +144,8 @@ class World:
 async def world(platform: Platform, ingest: Service, scoring: Service, closed_loop: Service, alerts: Service) -> AsyncIterator[World]:
     """Every service runs. B has numbers in the channel `store`, cases, alerts and deliveries, A one answer and one case in `phone`."""
     started = {service.name: service for service in platform.services}
-    await platform.prepare(*existing_services())
-    services = [started.get(name) or await platform.start(name) for name in existing_services()]
+    await platform.prepare(*SERVICES)
+    services = [started.get(name) or await platform.start(name) for name in SERVICES]
     suffix = uuid4().hex[:8]
     tenant_a, tenant_b = f"a-{suffix}", f"b-{suffix}"
     a, b = await platform.key(tenant_a, (*TENANT_SCOPES, "operator")), await platform.key(tenant_b)

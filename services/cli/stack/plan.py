@@ -1,6 +1,5 @@
 """Which parts a run consists of: what of Kafka and PostgreSQL is ours to start, which services exist, and what each is told."""
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +21,6 @@ class Plan:
 
     kafka: Kafka | None
     postgres: Postgres | None
-    services: tuple[str, ...]
     settings: LocalSettings
     state: State
 
@@ -45,18 +43,17 @@ class Plan:
             self.kafka.require_ports()
         if self.postgres:
             self.postgres.require_port()
-        for service in self.services:
+        for service in SERVICES:
             require_free(self.settings.port_of(service), service, port_variable(service))
 
     def environment(self) -> dict[str, str]:
         """What the processes of this project are told, on top of the environment that they inherit."""
         told = {"HEARBACK_KAFKA_BOOTSTRAP": self.bootstrap, "PYTHONUNBUFFERED": "1"}
-        for service in self.services:
+        for service in SERVICES:
             told[f"HEARBACK_{service.upper()}_DATABASE_URL"] = self.database_url(service)
             told[port_variable(service)] = str(self.settings.port_of(service))
-        if "alerts" in self.services:
-            told["HEARBACK_ALERTS_ALLOW_PRIVATE_RECEIVERS"] = "true"  # receivers of a try-out listen on this machine
-            told["HEARBACK_ALERTS_SECRETS_KEY"] = self._secrets_key()
+        told["HEARBACK_ALERTS_ALLOW_PRIVATE_RECEIVERS"] = "true"  # receivers of a try-out listen on this machine
+        told["HEARBACK_ALERTS_SECRETS_KEY"] = self._secrets_key()
         return told
 
     def _secrets_key(self) -> str:
@@ -73,41 +70,28 @@ class Plan:
     def service_parts(self, client: httpx.AsyncClient) -> list[Service]:
         """The services, to be started once their databases exist."""
         environment = self.environment()
-        return [Service(name, self.settings.port_of(name), environment, self.state.log_of(name), client) for name in self.services]
+        return [Service(name, self.settings.port_of(name), environment, self.state.log_of(name), client) for name in SERVICES]
 
     def simulator_part(self) -> Simulator | None:
-        """The simulator, when it is wanted and exists."""
-        if not self.settings.simulate or not _exists("services.cli.simulate"):
+        """The simulator, when it is wanted."""
+        if not self.settings.simulate:
             return None
         return Simulator(self.state.log_of("simulator"))
 
 
 def make_plan(settings: LocalSettings, state: State, say: Callable[[str], None]) -> Plan:
     """Decide what to start."""
-    services = existing_services()
     sources = KafkaSources(settings.cache, settings.java_home, settings.local_maven_repository)
     kafka = None
     if settings.kafka_bootstrap is None:
         ports = (settings.local_kafka_port, settings.local_kafka_controller_port)
         kafka = Kafka(state.kafka, state.log_of("kafka"), *ports, sources, say)
     postgres = None
-    if any(settings.database_url_of(service) is None for service in services) or not services:
+    if any(settings.database_url_of(service) is None for service in SERVICES):
         postgres = Postgres(state.postgres, state.log_of("postgres"), settings.local_postgres_port)
-    return Plan(kafka, postgres, services, settings, state)
-
-
-def existing_services() -> tuple[str, ...]:
-    """The services that this checkout has, in the order of the flow."""
-    return tuple(name for name in SERVICES if _exists(f"services.{name}.main"))
+    return Plan(kafka, postgres, settings, state)
 
 
 def database_name(service: str) -> str:
     """The database of a service on our server."""
     return f"hearback_{service}"
-
-
-def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # its package is not there either
-        return False

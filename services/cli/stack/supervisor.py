@@ -104,8 +104,7 @@ class Supervisor:
             parts = plan.service_parts(client)
             await asyncio.gather(*(self._start(group, part) for part in parts))
             stack = self._describe()
-            if "ingest" in plan.services:
-                stack.demo = await ensure_demo_key(stack, plan.state.demo_key, client)
+            stack.demo = await ensure_demo_key(stack, plan.state.demo_key, client)
             stack.ready_seconds = round(time.time() - self._began, 1)
             stack.write(plan.state.stack_file)
             self._file = stack
@@ -132,8 +131,7 @@ class Supervisor:
         if self._plan.postgres:
             for service in SERVICES:
                 await self._plan.postgres.ensure_database(database_name(service))
-        if self._plan.services:
-            await self._run_once("migrate", self._plan.environment())
+        await self._run_once("migrate", self._plan.environment())
 
     async def _run_once(self, step: str, environment: dict[str, str]) -> None:
         """A step that is a command of its own. Raises ConfigurationError with its last words when it fails."""
@@ -167,11 +165,11 @@ class Supervisor:
     def _describe(self) -> StackFile:
         plan = self._plan
         pids = {name: keeper.pid for name, keeper in self._keepers.items()}
-        databases = {service: plan.database_url(service) for service in plan.services}
+        databases = {service: plan.database_url(service) for service in SERVICES}
         url = plan.postgres.url_for("postgres") if plan.postgres else next(iter(databases.values()))
         return StackFile(
             supervisor_pid=os.getpid(),
-            services={s: Listening(url=f"http://{HOST}:{plan.settings.port_of(s)}", pid=pids.get(s)) for s in plan.services},
+            services={s: Listening(url=f"http://{HOST}:{plan.settings.port_of(s)}", pid=pids.get(s)) for s in SERVICES},
             kafka=KafkaEntry(bootstrap=plan.bootstrap, pid=pids.get("kafka")),
             postgres=PostgresEntry(url=url, pid=pids.get("postgres"), databases=databases),
             simulator_pid=pids.get("simulator"),
@@ -182,7 +180,7 @@ class Supervisor:
         await asyncio.wait({up})
         self._file = None
         self._plan.state.stack_file.unlink(missing_ok=True)
-        outer_first = ("simulator",), self._plan.services, ("kafka",), ("postgres",)
+        outer_first = ("simulator",), SERVICES, ("kafka",), ("postgres",)
         for names in outer_first:
             await asyncio.gather(*(self._keepers[name].stop() for name in names if name in self._keepers))
         self._record.clear()

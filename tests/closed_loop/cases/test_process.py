@@ -1,9 +1,6 @@
-"""closed_loop as a process: events through Kafka, timers at their instant, announcements on the topic; through kill -9, and two at once."""
+"""closed_loop as a process: events through Kafka, timers at their instant, announcements on the topic. Kills are in tests/faults."""
 
 import asyncio
-import random
-import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,55 +95,6 @@ async def test_a_clock_of_three_seconds_breaches_at_its_instant_and_an_early_rep
 
 async def _types(platform: Platform, since: Mark, tenant: str, case: str, type: str) -> bool:
     return type in {one.type for one in await announced(platform, since, tenant) if one.data.case == case}
-
-
-@pytest.mark.parametrize("replicas", [1, 2])
-async def test_through_kill_9_every_complaint_has_one_case_and_every_breach_one_announcement(
-    stage: tuple[Platform, Service, Service], replicas: int
-) -> None:
-    platform, ingest, closed_loop = stage
-    tenant, rng = f"killed-{replicas}", random.Random(replicas)
-    key, since = await platform.key(tenant), await mark(platform.kafka_settings, CASES_EVENTS)
-    services = [closed_loop, *([await platform.start("closed_loop")] if replicas == 2 else [])]
-    complaints = [complaint(f"e{number}") for number in range(200)]
-    async with platform.client(ingest, key) as posting, platform.client(closed_loop, key) as api:
-        await configured(api, 2)
-
-        async def complain() -> None:
-            for first in range(0, len(complaints), 10):
-                batch = [{**one, "time": utc_now().isoformat()} for one in complaints[first : first + 10]]
-                await post_until_accepted(posting, batch)
-                await post_until_accepted(posting, batch)
-                await asyncio.sleep(0.4)
-
-        async def kill() -> None:
-            for _ in range(3):
-                await asyncio.sleep(rng.uniform(1, 3))
-                victim = rng.choice(services)
-                await victim.kill()
-                await victim.start()
-
-        await asyncio.gather(complain(), kill())
-
-        async def all_breached() -> bool:
-            found = await announced(platform, since, tenant)
-            return Counter(one.type for one in found)["clock.breached.v1"] >= len(complaints)
-
-        started = time.monotonic()
-        await until(all_breached, 120)
-        print(f"{replicas} replicas: everything announced {time.monotonic() - started:.1f} s after the last kill")
-    for extra in services[1:]:
-        assert await platform.stop(extra) == 0
-
-    records = [decode(record.value) for record in await read(platform.kafka_settings, since)]
-    mine = [one for one in records if one.tenant == tenant]
-    opened = {(one.id, one.data.case) for one in mine if one.type == "case.opened.v1"}
-    breached = {(one.id, one.data.case) for one in mine if one.type == "clock.breached.v1" and one.data.kind == "first_response"}
-    expected = {case_id(tenant, SOURCE, one["id"]) for one in complaints}
-    assert {case for _, case in opened} == {case for _, case in breached} == expected
-    assert len(opened) == len(breached) == len(expected)
-    assert all(one.time >= one.data.due_at for one in mine if one.type == "clock.breached.v1")
-    assert not [one for one in mine if one.type == "clock.retracted.v1"]
 
 
 async def test_sigterm_ends_it_in_order(stage: tuple[Platform, Service, Service]) -> None:
