@@ -18,8 +18,9 @@ import os
 import tempfile
 import time
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
 from typing import NamedTuple
@@ -54,8 +55,9 @@ class Events:
         self.answers = 0
         """Events so far that an NPS counts."""
 
-    def request(self, key: str, count: int = AT_ONCE, *, complaints: bool = False) -> bytes:
-        """A request of `count` events, of the mixture or complaints only."""
+    def request(self, key: str, at: datetime, count: int = AT_ONCE, *, complaints: bool = False) -> bytes:
+        """A request of `count` events that happen `at`, when it will be sent; of the mixture or complaints only."""
+        self._at = at.isoformat()
         body = ("[" + ",".join(self._complaint() if complaints else self._mixed() for _ in range(count)) + "]").encode()
         head = f"POST /v1/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -77,9 +79,8 @@ class Events:
         self._made += 1
         common = "" if "channel" in data else '"channel":"phone",'
         customer = f'"customer":{{"id":"c-{self._made % 5000}"}},'
-        now = datetime.now(UTC).isoformat()
         return (
-            f'{{"specversion":"1.0","id":"e-{self._made}","source":"/bench","type":"{type}.v1","time":"{now}",'
+            f'{{"specversion":"1.0","id":"e-{self._made}","source":"/bench","type":"{type}.v1","time":"{self._at}",'
             f'"data":{{{common}{customer}{data}}}}}'
         )
 
@@ -213,7 +214,8 @@ class Bench:
     async def complain(self) -> None:
         """The complaints of the two other tenants, for as long as a round."""
         tenants = [tenant for _ in range(SECONDS * COMPLAINTS_PER_SECOND) for tenant in (GROUPED, SINGLE)]
-        requests = [self._events.request(self._keys[tenant], 1, complaints=True) for tenant in tenants]
+        sent_at = _instants(datetime.now(UTC), 2 * COMPLAINTS_PER_SECOND)
+        requests = [self._events.request(self._keys[tenant], at, 1, complaints=True) for tenant, at in zip(tenants, sent_at, strict=False)]
         await self._complained.send(requests, 2 * COMPLAINTS_PER_SECOND)
 
     async def round(self) -> float:
@@ -221,9 +223,10 @@ class Bench:
         first = self._events.answers
         due_at = []
         requests = []
-        for number in range(PER_SECOND * SECONDS // AT_ONCE):
+        sent_at = _instants(datetime.now(UTC), PER_SECOND // AT_ONCE)
+        for number, at in zip(range(PER_SECOND * SECONDS // AT_ONCE), sent_at, strict=False):
             before = self._events.answers
-            requests.append(self._events.request(self._keys["load"]))
+            requests.append(self._events.request(self._keys["load"], at))
             due_at += [number] * (self._events.answers - before)
         before_cpu = self._usage.cpu()
         sending = asyncio.create_task(self.complain())
@@ -241,6 +244,11 @@ class Bench:
         ]
         self.p50.append(1000 * median(waited))
         return 1000 * quantiles(waited, n=100)[98]
+
+
+def _instants(first: datetime, per_second: float) -> Iterator[datetime]:
+    """When the requests of an open loop that begins now are sent."""
+    return (first + timedelta(seconds=number / per_second) for number in count())
 
 
 async def stored(platform: Platform, folder: Path) -> dict[str, float]:

@@ -65,6 +65,17 @@ async def test_the_same_event_of_two_tenants_is_two_events(sessions: Sessions) -
     assert [row["tenant"] for row in admission.fresh] == ["other"]
 
 
+async def test_a_batch_of_many_tenants_tells_for_each_what_is_fresh_seen_and_revised(sessions: Sessions) -> None:
+    tenants = ["z", "acme", "m-1", "äthiopien"]
+    await admit_all(sessions, *(note(event, tenant=tenant) for tenant in tenants[:3] for event in (1, 2)))
+
+    admission = await admit_all(sessions, *(note(event, 1 + (event == 2), tenant=tenant) for tenant in tenants for event in (3, 2, 1)))
+
+    fresh = {(row["tenant"], row["event"].int) for row in admission.fresh}
+    assert fresh == {(tenant, 3) for tenant in tenants} | {("äthiopien", 1), ("äthiopien", 2)}
+    assert {(new["tenant"], new["event"].int, old["revision"]) for new, old in admission.revised} == {(t, 2, 1) for t in tenants[:3]}
+
+
 async def test_of_one_batch_the_highest_revision_counts_once(sessions: Sessions) -> None:
     admission = await admit_all(sessions, note(1), note(1, revision=4, words=("last",)), note(1, revision=2))
 

@@ -308,8 +308,8 @@ async def test_a_delivery_that_never_arrives_is_given_up_visibly(
 
     assert (dead.dead_because, dead.last_error) == ("expired", "answered 503")
     assert dead.finished_at is not None
-    assert (dead.finished_at - dead.created_at).total_seconds() <= 1
-    assert dead.failures == len(receiver.arrivals) > 2
+    assert (dead.finished_at - dead.created_at).total_seconds() < QUICK.give_up_seconds / 2
+    assert dead.failures == len(receiver.arrivals) > 1
 
 
 async def test_retry_after_is_honoured(database: DatabaseSettings, sessions: Sessions, receiver: Receiver) -> None:
