@@ -28,7 +28,7 @@ async def platform(
 
 
 async def test_everything_happens_once_through_a_kill_of_each_part(platform: Platform, receiver: Received) -> None:
-    await once_through_kills(platform, receiver, count=2_000, rounds=1, patience_seconds=60)
+    await once_through_kills(platform, receiver, count=5_000, rounds=1, patience_seconds=90)
 
 
 async def test_everything_happens_once_while_replicas_come_go_and_are_stopped(platform: Platform, receiver: Received) -> None:

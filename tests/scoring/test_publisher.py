@@ -164,8 +164,9 @@ async def test_an_answer_that_leaves_its_window_is_announced_without_any_event(s
     await say(sessions, 9, minutes_ago=13)
     await publisher(sessions, topic).tick(beat)
     assert topic.take()["nps[15m]"].data.n == 1
-    async with sessions.begin() as session:  # two minutes pass for the buckets, which the longer windows do not notice
+    async with sessions.begin() as session:  # time passes for the buckets; at :14, :29, :44 and :59 the window is one of a quarter
         await session.execute(text("UPDATE buckets SET start = start - interval '2 minutes' WHERE level = 1"))
+        await session.execute(text("UPDATE buckets SET start = start - interval '15 minutes' WHERE level = 15"))
         await session.execute(text("UPDATE slice_activity SET changed_at = changed_at - interval '1 hour'"))
         await session.execute(text("UPDATE published_series SET claimed_at = claimed_at - interval '2 seconds'"))
 
