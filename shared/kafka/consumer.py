@@ -92,9 +92,6 @@ class Consumer:
         self._owned_assignment = 0
         self._next_heartbeat = 0.0
         self._informing: asyncio.Task[None] | None = None
-        self._ends_at_start: dict[Partition, int] | None = None
-        self.caught_up = asyncio.Event()
-        """Set once everything that stood in the live topics when this consumer took its first partitions is processed."""
 
     async def run(self, stop: asyncio.Event, beat: Beat) -> None:
         """Consume until `stop` is set, then finish the batch in flight.
@@ -244,7 +241,6 @@ class Consumer:
         count, assigned = self._assignments.count, self._client.assignment()
         try:
             stored = await self._stored_offsets(assigned)
-            ends = await self._live_ends(assigned)
         except Unavailable as unavailable:
             log.warning("waiting for stored offsets", action="consumer_waits", dependency=unavailable.dependency)
             await asyncio.sleep(HEARTBEAT_SECONDS)
@@ -254,8 +250,6 @@ class Consumer:
             return
         self._positions = stored
         self._read_until = {}
-        if self._ends_at_start is None:
-            self._ends_at_start = ends
         for partition, offset in stored.items():
             self._client.seek(TopicPartition(*partition), offset)
         self._client.resume(*assigned)
@@ -273,14 +267,6 @@ class Consumer:
         with typed_database_errors():
             async with self._sessions.begin() as session:
                 return await start_partitions(session, self._group, self._cluster, starts)
-
-    async def _live_ends(self, assigned: set[TopicPartition]) -> dict[Partition, int]:
-        live = [partition for partition in assigned if partition.topic in self._live]
-        try:
-            ends = await self._client.end_offsets(live) if live else {}
-        except KafkaError as error:
-            raise Unavailable("kafka", type(error).__name__) from error
-        return {Partition(p.topic, p.partition): end for p, end in ends.items()}
 
     async def _heartbeat(self) -> None:
         """Tell how far each partition is read, also when nothing comes, and let Kafka's own lag tools know it too."""
@@ -300,8 +286,6 @@ class Consumer:
             commits[key] = done
         if not moves:
             return
-        if self._ends_at_start is not None and all(m.expected >= self._ends_at_start.get(m.partition, 0) for m in moves):
-            self.caught_up.set()
         try:
             with typed_database_errors():
                 async with self._sessions.begin() as session:

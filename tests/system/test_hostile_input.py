@@ -23,9 +23,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import utc_now
 from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS, TOPICS, dead_topic
 from shared.database.engine import Sessions, create_engine, create_sessions
+from shared.database.offsets import read_positions
 from shared.kafka.batch import Received
 from shared.kafka.consumer import Consumer
 from shared.kafka.dead_letters import ATTEMPT, CONSUMER, ERROR, OFFSET, PARTITION, TOPIC, replayed
+from shared.kafka.ends import log_ends
 from shared.kafka.metrics import ConsumerMetrics
 from shared.settings import DatabaseSettings, KafkaSettings
 from tests.servers import PostgresServer
@@ -242,6 +244,18 @@ async def dead_letters_of(sessions: Sessions) -> int:
         return int((await session.execute(text("SELECT count(*) FROM outbox"))).scalar_one())
 
 
+async def until_caught_up(kafka: KafkaSettings, bystander: Sessions) -> None:
+    """Until the bystander has processed all that stands in the log now."""
+    ends = await log_ends(kafka, [FEEDBACK_EVENTS])
+    async with asyncio.timeout(60):
+        while True:
+            async with bystander() as session:
+                positions = await read_positions(session, "bystander", [FEEDBACK_EVENTS])
+            if all(positions.get(partition, 0) >= end for partition, end in ends.items()):
+                return
+            await asyncio.sleep(0.05)
+
+
 async def test_poison_is_set_aside_and_a_replay_reaches_only_the_consumer_that_failed(
     platform: Platform, ingest: Service, scoring: Service, key: str, client: httpx.AsyncClient, log: Log, bystander: Sessions
 ) -> None:
@@ -263,7 +277,7 @@ async def test_poison_is_set_aside_and_a_replay_reaches_only_the_consumer_that_f
 
     async with platform.client(scoring, key) as reading, running(consumer):
         before = await counted(reading)
-        await asyncio.wait_for(consumer.caught_up.wait(), 60)
+        await until_caught_up(kafka, bystander)
         set_aside_before = await dead_letters_of(bystander)  # poison that other tests left in the log
         for number, (name, (value, _)) in enumerate(poison.items()):
             await post(f"good-{number}")
