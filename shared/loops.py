@@ -25,10 +25,18 @@ class Loop(Protocol):
 
 async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     """Sleep for `seconds`, or less when `stop` is set meanwhile; says whether it is."""
-    waiter = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({waiter}, timeout=seconds)
-    waiter.cancel()
+    await any_within(seconds, stop)
     return stop.is_set()
+
+
+async def any_within(seconds: float, *events: asyncio.Event) -> None:
+    """Sleep for `seconds`, or less when any of the events is set meanwhile."""
+    waiters = {asyncio.ensure_future(event.wait()) for event in events}
+    try:
+        await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for waiter in waiters:
+            waiter.cancel()
 
 
 async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:

@@ -21,7 +21,7 @@ from shared.database.leadership import keep_alive_while, lead
 from shared.database.metadata import new_metadata
 from shared.database.rows import copy_rows
 from shared.errors import Unavailable
-from shared.loops import Beat, backoff, stopped_within
+from shared.loops import Beat, any_within, backoff, stopped_within
 from shared.observability.tracing import HEADER, current_traceparent
 from shared.settings import DatabaseSettings
 
@@ -111,7 +111,7 @@ class Relay:
             rows = await connection.fetch("SELECT * FROM outbox ORDER BY position LIMIT $1", BATCH)
             self._metrics.waiting(len(rows))
             if not rows:
-                await _either(woken, stop, POLL_SECONDS)
+                await any_within(POLL_SECONDS, woken, stop)
             elif await self._send(connection, rows, beat):
                 pauses = backoff()
             elif await stopped_within(stop, next(pauses)):
@@ -151,10 +151,3 @@ class Relay:
 
 def _seconds(since: datetime, until: datetime) -> float:
     return max(0.0, (until - since).total_seconds())
-
-
-async def _either(woken: asyncio.Event, stop: asyncio.Event, seconds: float) -> None:
-    waiters = {asyncio.ensure_future(woken.wait()), asyncio.ensure_future(stop.wait())}
-    _, pending = await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for waiter in pending:
-        waiter.cancel()

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.errors import Unavailable
-from shared.loops import Beat, backoff, stopped_within
+from shared.loops import Beat, any_within, backoff, stopped_within
 from shared.settings import DatabaseSettings
 
 LONGEST_SLEEP_SECONDS = 5.0
@@ -213,12 +213,7 @@ class Listener:
 
     async def wait(self, stop: asyncio.Event, seconds: float) -> None:
         """Until something is heard, `stop` is set or `seconds` have passed."""
-        waiters = {asyncio.ensure_future(self.heard.wait()), asyncio.ensure_future(stop.wait())}
-        try:
-            await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiters:
-                waiter.cancel()
+        await any_within(seconds, self.heard, stop)
 
     def close(self) -> None:
         """Drop the connection, at once."""
