@@ -1,0 +1,62 @@
+"""Bodies that are forms: urlencoded and multipart, as fields by name. Files are left out, their names are kept."""
+
+from email import policy
+from email.parser import BytesParser
+from urllib.parse import parse_qsl, urlsplit
+
+from services.ingest.adapters.adapter import Request, Unreadable
+from services.ingest.adapters.node import Node
+
+MOST_FIELDS = 1000
+
+Fields = list[tuple[str, str]]
+
+
+def query(url: str) -> Node:
+    """The fields of a URL's query, the first of each name."""
+    return _node(_urlencoded(urlsplit(url).query), "query")
+
+
+def form(request: Request) -> Node:
+    """The fields of a form, the first of each name. Raises Unreadable."""
+    return _node(fields(request), "")
+
+
+def fields(request: Request) -> Fields:
+    """All fields of an urlencoded or multipart form, in their order. Raises Unreadable."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "multipart/form-data":
+        return _multipart(request)
+    try:
+        return _urlencoded(request.body.decode())
+    except UnicodeDecodeError:
+        raise Unreadable("the body should be a form in UTF-8") from None
+
+
+def _urlencoded(text: str) -> Fields:
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise Unreadable(f"the form should have at most {MOST_FIELDS} fields") from None
+
+
+def _multipart(request: Request) -> Fields:
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser(policy=policy.HTTP).parsebytes(head + request.body)
+    found: Fields = []
+    for part in message.iter_parts() if message.is_multipart() else ():
+        name = part.get_param("name", header="content-disposition")
+        if not isinstance(name, str) or len(found) >= MOST_FIELDS:
+            continue
+        if part.get_filename() is not None:
+            found.append((name, part.get_filename() or ""))
+            continue
+        content = part.get_payload(decode=True)
+        found.append((name, content.decode("utf-8", "replace") if isinstance(content, bytes) else ""))
+    if not found:
+        raise Unreadable("the body should be a form of several parts")
+    return found
+
+
+def _node(found: Fields, place: str) -> Node:
+    return Node(dict(reversed(found)), place)
