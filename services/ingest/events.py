@@ -1,34 +1,25 @@
 """`POST /v1/events`: from a request's body to acknowledged records on Kafka.
 
-The flow: `bodies.split` → `_judge` every item (contract, tenant, scope, identity) → `_publish` → the answer. The numbered
+The flow: `bodies.split` → `Intake.judge` every item → `Intake.publish` → the answer. The numbered
 rules are in the design's contracts page; nothing is remembered as seen before its acknowledgement.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
 from services.ingest.bodies import split
-from services.ingest.metrics import IngestMetrics
+from services.ingest.intake import FORBIDDEN, Accepted, Intake
 from services.ingest.recent import RecentIds
 from services.ingest.settings import IngestSettings
 from shared.clock import Clock
-from shared.contracts.decoding import Submitted, admit, encode
-from shared.contracts.envelope import CONTENT_TYPE
-from shared.contracts.identity import partition_key
-from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS
-from shared.errors import FieldError, InvalidEvent, Unavailable
-from shared.ids import uuid7
-from shared.kafka.producer import Producer, Record, Ticket
-from shared.observability.tracing import HEADER
+from shared.errors import FieldError, InvalidEvent
 from shared.web.access import Principal, check_scope
 from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem
 
 MAX_ERRORS_TOLD = 100
-FORBIDDEN = "forbidden"
 
 Headers = Mapping[bytes, bytes]
 
@@ -50,17 +41,6 @@ class Rejection(msgspec.Struct):
     errors: list[dict[str, Any]]
 
 
-class Accepted(NamedTuple):
-    """The item at `place` of the request, on its way: where it goes, what it is known by, and the record that it becomes."""
-
-    place: int
-    id: str
-    source: str
-    revision: int
-    topic: str
-    record: Record
-
-
 class _Named(msgspec.Struct):
     id: str | None = None
 
@@ -68,10 +48,9 @@ class _Named(msgspec.Struct):
 class Events:
     """The one endpoint that takes events; holds what a request needs, decides nothing between requests."""
 
-    def __init__(self, settings: IngestSettings, producer: Producer, metrics: IngestMetrics, clock: Clock) -> None:
+    def __init__(self, settings: IngestSettings, intake: Intake, clock: Clock) -> None:
         self._settings = settings
-        self._producer = producer
-        self._metrics = metrics
+        self._intake = intake
         self._clock = clock
         self._recent = RecentIds(settings.remembered_ids)
 
@@ -87,7 +66,7 @@ class Events:
         if not accepted:
             raise _nothing_valid(rejected, all_forbidden=forbidden == len(rejected))
         duplicates = [a.place for a in accepted if self._recent.holds((caller.tenant, a.source, a.id), a.revision)]
-        present = await self._publish(accepted)
+        present = await self._intake.publish(accepted)
         for item in present:
             self._recent.add((caller.tenant, item.source, item.id), item.revision)
         if len(present) < len(accepted):
@@ -103,65 +82,29 @@ class Events:
     ) -> tuple[list[Accepted], list[Rejection], int]:
         """Sort the items into accepted and rejected; the third is how many were rejected for want of a right."""
         now = self._clock()
-        record_headers = ((HEADER, traceparent), CONTENT_TYPE)
+        judge, source, may_backfill = self._intake.judge, f"/keys/{caller.key_id}", "ingest:backfill" in caller.scopes
         accepted: list[Accepted] = []
         rejected: list[Rejection] = []
         forbidden = 0
         for index, item in enumerate(items):
+            derived = None if idempotency_key is None else _derived_id(idempotency_key, index)
             try:
-                event = self._admit(caller, item, now)
+                accepted.append(
+                    judge(
+                        caller.tenant,
+                        item,
+                        source=source,
+                        id=derived,
+                        now=now,
+                        traceparent=traceparent,
+                        place=index,
+                        may_backfill=may_backfill,
+                    )
+                )
             except InvalidEvent as refused:
-                self._metrics.rejected(refused.reason)
                 forbidden += refused.reason == FORBIDDEN
                 rejected.append(Rejection(index, _readable_id(item), [{"loc": list(e.loc), "msg": e.msg} for e in refused.errors]))
-                continue
-            event_id = event.id or _new_id(idempotency_key, index, now)
-            source = event.source or f"/keys/{caller.key_id}"
-            value = encode(event, id=event_id, source=source, tenant=caller.tenant, receivedat=now)
-            topic = FEEDBACK_BACKFILL if event.backfill else FEEDBACK_EVENTS
-            record = Record(partition_key(caller.tenant, event.customer_id, event_id), value, record_headers)
-            accepted.append(Accepted(index, event_id, source, event.revision, topic, record))
         return accepted, rejected, forbidden
-
-    def _admit(self, caller: Principal, item: bytes, now: datetime) -> Submitted:
-        if len(item) > self._settings.max_event_bytes:
-            limit = self._settings.max_event_bytes
-            raise InvalidEvent("event_too_large", [FieldError((), f"this event is larger than {limit} bytes; shorten its texts")])
-        event = admit(item, now)
-        if event.tenant is not None and event.tenant != caller.tenant:
-            text = "403: this key belongs to another tenant; leave tenant out, or use a key of that tenant"
-            raise InvalidEvent(FORBIDDEN, [FieldError(("tenant",), text)])
-        if event.backfill and "ingest:backfill" not in caller.scopes:
-            text = "403: history needs a key with the scope ingest:backfill"
-            raise InvalidEvent(FORBIDDEN, [FieldError(("backfill",), text)])
-        return event
-
-    async def _publish(self, accepted: Sequence[Accepted]) -> Sequence[Accepted]:
-        """Put the records on Kafka and return those that are acknowledged. Raises Unavailable when none is."""
-        lanes: dict[tuple[str, int], list[Accepted]] = {}
-        for item in accepted:
-            partition = self._producer.partition_for(item.topic, item.record.key)
-            lanes.setdefault((item.topic, partition), []).append(item)
-        tickets: list[tuple[list[Accepted], Ticket]] = []
-        failure: Unavailable | None = None
-        for (topic, partition), lane in lanes.items():
-            try:
-                tickets.append((lane, self._producer.submit(topic, partition, [item.record for item in lane])))
-            except Unavailable as full:
-                failure = full
-        for _, ticket in tickets:
-            try:
-                await ticket.done
-            except Unavailable as unavailable:
-                failure = unavailable
-        present: list[Accepted] = []
-        for lane, ticket in tickets:
-            if ticket.acknowledged:
-                present += lane[: ticket.acknowledged]
-                self._metrics.accepted(lane[0].topic, ticket.acknowledged)
-        if failure is not None and not present:
-            raise failure
-        return present
 
     def _partly(self, present: list[int], rejected: Sequence[Rejection]) -> Answer:
         """Rule 5: a part of the events is in the log. The client sends everything again, with the same ids."""
@@ -189,8 +132,6 @@ def _readable_id(item: bytes) -> str | None:
         return None
 
 
-def _new_id(idempotency_key: bytes | None, index: int, now: datetime) -> str:
+def _derived_id(idempotency_key: bytes, index: int) -> str:
     """Rule 6: an id for an event without one, the same for the same idempotency key and index."""
-    if idempotency_key is None:
-        return str(uuid7(now))
     return hashlib.blake2b(b"%d:%s" % (index, idempotency_key), digest_size=16).hexdigest()

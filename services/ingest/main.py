@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from services.ingest.access_api import key_routes, tenant_routes
 from services.ingest.api import event_routes
 from services.ingest.events import Events
+from services.ingest.intake import Intake
 from services.ingest.lane import FastLane
 from services.ingest.metrics import IngestMetrics
 from services.ingest.settings import IngestSettings
@@ -64,7 +65,8 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
             loops.append(DatabaseWatch(engine, "ingest", registry))
             loops.append(Relay(settings.database, producer, OutboxMetrics("ingest", registry), utc_now))
         requests = RequestMetrics("ingest", registry)
-        events = Events(settings, producer, IngestMetrics(registry), utc_now)
+        intake = Intake(settings, producer, IngestMetrics(registry))
+        events = Events(settings, intake, utc_now)
         if "events" in roles:
             routers.append(event_routes(events))
         app: ASGIApp = create_app(title="Hearback ingest", description=DESCRIPTION, access=access, health=health, registry=registry,

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from services.ingest.events import Answer, Events
+from services.ingest.intake import Intake
 from services.ingest.metrics import IngestMetrics
 from services.ingest.settings import IngestSettings
 from shared.contracts.examples import EXAMPLES
@@ -27,7 +28,7 @@ SETTINGS = IngestSettings(database_url=SecretStr("unused"), remembered_ids=100, 
 
 
 def events_on(log: Partitions, registry: CollectorRegistry | None = None, settings: IngestSettings = SETTINGS) -> Events:
-    return Events(settings, log, IngestMetrics(registry or CollectorRegistry()), lambda: NOW)  # type: ignore[arg-type]
+    return Events(settings, Intake(settings, log, IngestMetrics(registry or CollectorRegistry())), lambda: NOW)  # type: ignore[arg-type]
 
 
 def idea(**attributes: Any) -> dict[str, Any]:
