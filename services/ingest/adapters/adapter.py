@@ -44,13 +44,17 @@ O = TypeVar("O", bound=Form)  # noqa: E741 - the pair is S and O
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A vendor's request as it came. `url` is the one that the vendor called, query included; header names are lower-case."""
+    """A vendor's request as it came. `url` is the one that the vendor called, query included; header names are lower-case.
+
+    `keys` is what the Call of `Adapter.keys` was answered, None where the adapter asked for nothing.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes
     at: datetime
+    keys: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +180,9 @@ class Adapter(Generic[S, O]):
     poll: Callable[[Endpoint[S, O]], Sequence[Poll]] | None = None
     unsigned_body: bool = False
     """Whether the proof does not cover the body, so that only TLS protects it; people are told."""
+    keys: Callable[[Request, Endpoint[S, O]], Call | None] | None = None
+    """Where the vendor publishes the public keys that this request says it is signed with: asked before `receive`, for vendors that
+    sign with a private key (an SNS certificate, Google's OpenID keys). The request is not proven yet: the function raises NotProven
+    for an address that is not the vendor's own, and returns None when the request cannot be proven anyway. The platform fetches the
+    Call, keeps the body by its URL for at most an hour, and hands it over as `Request.keys`; when it cannot be had, the vendor hears
+    503 and comes again. One URL is fetched once at a time, and few a minute for one endpoint, so that nobody makes us call at will."""
