@@ -72,12 +72,16 @@ class Endpoint(Generic[S, O]):
 @dataclass(frozen=True, slots=True)
 class ChannelEvent:
     """One canonical event: `id` is the same whenever the vendor sends it again, `data` is as contracts.md has it, JSON-ready, with its
-    `channel`; a newer version of the same thing has a higher `data["revision"]`. Ids are text, also where the vendor sends numbers."""
+    `channel`; a newer version of the same thing has a higher `data["revision"]`. Ids are text, also where the vendor sends numbers.
+
+    `post` is the id of the post that a comment stands under, at any depth, for adapters that tell `Pulled.collected` of posts.
+    """
 
     type: str
     id: str
     time: datetime
     data: Mapping[str, Any]
+    post: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +148,9 @@ class Pulled:
     """What one step of a fetch brought; it is stored before the next step begins.
 
     `then` is the next step (the next page, or what is behind a thin item), None when the round is over. `cursor` are the arguments that
-    the next round of a poll begins with, from now on. `collected` is, where the vendor tells, by the id of a post: how many comments it
-    says that exist; the share that we have is shown beside it.
+    the next round of a poll begins with, from now on; it is kept for a fetch that a request asked for, too, and when one of the same key
+    is asked for again, it begins with these arguments and its own on top. `collected` is, where the vendor tells, by the id of a post:
+    how many comments it says that exist; the share that we have (ChannelEvent.post) is shown beside it.
     """
 
     events: Sequence[ChannelEvent] = ()
@@ -178,6 +183,8 @@ class Adapter(Generic[S, O]):
     pull: Callable[[Fetch, Endpoint[S, O], Http, datetime], Awaitable[Pulled]] | None = None
     """One step: fetch, endpoint, the way out, now."""
     poll: Callable[[Endpoint[S, O]], Sequence[Poll]] | None = None
+    kept: Answer = Answer()
+    """What the vendor hears when its request was proven and is kept as unreadable, so that it does not send it again and again."""
     unsigned_body: bool = False
     """Whether the proof does not cover the body, so that only TLS protects it; people are told."""
     keys: Callable[[Request, Endpoint[S, O]], Call | None] | None = None
