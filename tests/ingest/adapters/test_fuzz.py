@@ -1,0 +1,104 @@
+"""Whatever a proven sender sends, it ends in events that ingest takes, or in one of the two refusals. Nothing else, ever."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from services.ingest.adapters.adapter import NotProven, Unreadable
+from tests.ingest.adapters.case import Case, Media, Pull
+from tests.ingest.adapters.cases import CASES, PULLS
+from tests.ingest.adapters.judging import be_sound, take
+from tests.ingest.adapters.pulling import at_once, step
+
+SEED = 6
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20)
+    | st.sampled_from(["0", "1e999", "\x00", "\ud800"])
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=6
+)
+fuzzed = settings(max_examples=30, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_whatever_a_proven_sender_sends_ends_in_events_or_a_typed_refusal(case: Case) -> None:
+    print(f"seed {SEED}")
+
+    @seed(SEED)
+    @fuzzed
+    @given(contents(case.media, case.content))
+    def ends_well(content: bytes) -> None:
+        with contextlib.suppress(NotProven, Unreadable):
+            be_sound(case.receive(case.request(case.closed(content))), case.at, odd_times=True)
+
+    ends_well()
+
+
+@pytest.mark.parametrize("pull", PULLS, ids=str)
+def test_whatever_a_vendor_answers_ends_in_events_or_a_typed_refusal(pull: Pull) -> None:
+    print(f"seed {SEED}")
+
+    @seed(SEED)
+    @fuzzed
+    @given(contents(pull.media, pull.content))
+    def ends_well(content: bytes) -> None:
+        with contextlib.suppress(Unreadable):
+            take(at_once(step(pull, content)).events, pull.at, odd_times=True)
+
+    ends_well()
+
+
+def contents(media: Media, sample: bytes) -> st.SearchStrategy[bytes]:
+    """Arbitrary bytes, the sample with bytes changed, and for JSON the sample with members replaced by anything that JSON can say."""
+    edited = st.lists(st.tuples(st.integers(0, max(0, len(sample) - 1)), st.binary(max_size=4)), min_size=1, max_size=4).map(_edit(sample))
+    if media != "json":
+        return edited | edited | st.binary(max_size=200)
+    places = len(_places(json.loads(sample)))
+    replaced = st.lists(st.tuples(st.integers(0, places - 1), values), min_size=1, max_size=4).map(_replace(sample))
+    return replaced | replaced | replaced | edited | values.map(_dump) | st.binary(max_size=200)
+
+
+def _edit(sample: bytes) -> Callable[[list[tuple[int, bytes]]], bytes]:
+    def edited(edits: list[tuple[int, bytes]]) -> bytes:
+        content = sample
+        for place, written in edits:
+            content = content[:place] + written + content[place + len(written) :]
+        return content
+
+    return edited
+
+
+def _replace(sample: bytes) -> Callable[[list[tuple[int, Any]]], bytes]:
+    def replaced(replacements: list[tuple[int, Any]]) -> bytes:
+        root = [json.loads(sample)]
+        for place, value in replacements:
+            found = _places(root[0])
+            holder, key = found[place % len(found)] if found else (root, 0)
+            holder[key] = value
+        return _dump(root[0])
+
+    return replaced
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Holder and key of every member."""
+    members: list[tuple[Any, Any]] = []
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    for key in keys:
+        members += [(value, key), *_places(value[key])]
+    return members
+
+
+def _dump(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=True).encode("utf-8", "surrogatepass")
