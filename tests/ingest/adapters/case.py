@@ -4,7 +4,7 @@ Content is what mutations work on: the exact bytes of a sample, or what lies beh
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -38,7 +38,7 @@ class Case:
     `sign` gets the body as it goes over the wire (for media "none": the query string). `expected` are whole events: type, id, time (ISO
     8601), data. `identity` names the members that the events' ids are made of, `proof_members` those that belong to the proof: places as
     Node writes them ("form_response.token"), indices left out; for XML local names from below the root ("Body.notifications").
-    `wrong_secrets` is for secrets in which a changed character would not do. `name` tells two cases of one sample apart.
+    `keys` are the public keys at the vendor, by URL. `wrong_secrets` is for secrets in which a changed character would not do. `name` tells two cases of one sample apart.
     """
 
     adapter: str
@@ -62,6 +62,7 @@ class Case:
     proof_members: Sequence[str] = ()
     seal: Seal | None = None
     wrong_secrets: Form | None = None
+    keys: Mapping[str, bytes] = field(default_factory=dict)
     name: str = ""
 
     def __str__(self) -> str:
@@ -93,9 +94,7 @@ class Case:
 
     def receive(self, request: Request, *secrets: Form) -> Outcome:
         """What the adapter makes of a request."""
-        receive = _adapter(self.adapter).receive
-        assert receive is not None, f"{self.adapter} has no receive"
-        return receive(request, self.endpoint(*secrets))
+        return _receive(self.adapter, request, self.endpoint(*secrets), self.keys)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +114,7 @@ class Vector:
     method: str = "POST"
     options: Form = field(default_factory=NoOptions)
     answer: Answer | None = None
+    keys: Mapping[str, bytes] = field(default_factory=dict)
     official: str = ""
     number: int = 0
     name: str = ""
@@ -124,10 +124,8 @@ class Vector:
 
     def receive(self) -> Outcome:
         """What the adapter makes of it."""
-        receive = _adapter(self.adapter).receive
-        assert receive is not None
-        endpoint: Endpoint[Any, Any] = Endpoint((self.secrets,), self.options, UTC_ZONE)
-        return receive(Request(self.method, self.url, self.headers, self.body, self.at), endpoint)
+        request = Request(self.method, self.url, self.headers, self.body, self.at)
+        return _receive(self.adapter, request, Endpoint((self.secrets,), self.options, UTC_ZONE), self.keys)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +155,14 @@ class Pull:
     def content(self) -> bytes:
         """The sample's exact bytes."""
         return (SAMPLES / self.sample).read_bytes()
+
+
+def _receive(name: str, request: Request, endpoint: Endpoint[Any, Any], keys: Mapping[str, bytes]) -> Outcome:
+    """As the platform does it: the keys that the adapter asks for are fetched before."""
+    adapter = _adapter(name)
+    assert adapter.receive is not None, f"{name} has no receive"
+    call = None if adapter.keys is None else adapter.keys(request, endpoint)
+    return adapter.receive(request if call is None else replace(request, keys=keys[call.url]), endpoint)
 
 
 def _adapter(name: str) -> Adapter[Any, Any]:
