@@ -1,0 +1,74 @@
+"""By what a person is known: keys that hold no address, so that an opt-out outlives the address, and how to reach them."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from services.ingest.surveys.domain.definition import Way
+from services.ingest.surveys.domain.questions import LANGUAGES, Lang
+
+OPENID = "wechat_openid"
+"""The customer attribute that holds the openid of the tenant's official account."""
+
+
+class Contact(BaseModel):
+    """How a customer is reached; what an event said of them last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    customer: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    openid: str | None = None
+    name: str | None = None
+    zone: str | None = None
+    language: str | None = None
+    preferred: str | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key of this person, the one that they are counted by first."""
+        found = [
+            ("id", self.customer),
+            ("email", self.email and self.email.strip().casefold()),
+            ("phone", self.phone and _digits(self.phone)),
+        ]
+        return [sha256(f"{kind}:{value}".encode()).hexdigest() for kind, value in found if value]
+
+
+def contact_of(customer: Any, language: str | None = None) -> Contact:
+    """From the `customer` of an event."""
+    openid = customer.attributes.get(OPENID)
+    return Contact(
+        customer=customer.id,
+        email=customer.email,
+        phone=customer.phone,
+        openid=openid if isinstance(openid, str) else None,
+        name=customer.name,
+        zone=customer.zone,
+        language=language,
+        preferred=customer.preferred_channel,
+    )
+
+
+def way_for(contact: Contact, ways: Sequence[Way], possible: frozenset[Way]) -> Way | None:
+    """How to reach this person: their preferred channel, else the first of the survey's that works; None when none does."""
+    address = {"email": contact.email, "sms": contact.phone, "wechat": contact.openid, "call": contact.phone, "link": "link"}
+    preferred = {"email": "email", "sms": "sms", "messaging": "wechat", "phone": "call"}.get(contact.preferred or "")
+    usable = [way for way in ways if way in possible and address[way]]
+    return next((way for way in usable if way == preferred), usable[0] if usable else None)
+
+
+def language_for(wanted: str | None, spoken: Sequence[Lang]) -> Lang:
+    """The language of the page: Chinese of any kind is 简体中文, where the survey speaks it."""
+    tag = (wanted or "").replace("_", "-").lower()
+    for language in LANGUAGES:
+        if language in spoken and tag.split("-")[0] == language.split("-")[0]:
+            return language
+    return spoken[0]
+
+
+def _digits(phone: str) -> str:
+    return "".join(c for c in phone if c.isdecimal())

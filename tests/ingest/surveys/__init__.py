@@ -1,0 +1,1 @@
+"""Surveys: their rules, their rows, their pages, their way to the customer."""
