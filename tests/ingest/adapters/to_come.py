@@ -29,10 +29,6 @@ TO_COME = {
     "reviews_io",
     "wjx",
     # Social, messaging and generic
-    "facebook_page",
-    "instagram",
-    "messenger",
-    "whatsapp",
     "wechat_mp",
     "telegram",
     "line",

@@ -1,0 +1,34 @@
+"""Messenger: what people write to a Facebook Page, and which buttons they press.
+
+https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks
+"""
+
+from services.ingest.adapters import meta
+from services.ingest.adapters.adapter import Adapter, Endpoint, Outcome, Request
+from services.ingest.adapters.gathering import gathered
+from services.ingest.adapters.meta import MetaSecrets
+from services.ingest.adapters.meta_messages import MessageOptions, messages
+
+
+def receive(request: Request, endpoint: Endpoint[MetaSecrets, MessageOptions]) -> Outcome:
+    """One event a message or rating; people's answers in the inbox as replies."""
+    if answer := meta.challenged(request, endpoint.secrets):
+        return Outcome(answer=answer)
+    body = meta.verified(request, endpoint.secrets, "page")
+    return gathered(found for entry in body["entry"] for found in messages(entry, endpoint.options, "messenger", request.at))
+
+
+ADAPTER = Adapter(
+    name="messenger",
+    title="Messenger",
+    secrets=MetaSecrets,
+    options=MessageOptions,
+    receive=receive,
+    setup=(
+        "In the App Dashboard at developers.facebook.com add the product Messenger, then Webhooks, Configure",
+        "Callback URL: {url}; Verify token: the verify_token of this endpoint; Meta calls the URL at once and must be answered",
+        "Subscribe the Page to messages, message_edits, message_echoes, messaging_postbacks and standby",
+        "Buttons that ask for a rating carry the payload csat_5|conversation, csat_4|conversation and so on",
+        "Test: write to the Page from a private account",
+    ),
+)

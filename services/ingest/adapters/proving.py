@@ -1,0 +1,15 @@
+"""Proofs that lie in what has to be read first: in the query, in a field of the body. What cannot be read there proves nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.ingest.adapters.adapter import NotProven, Unreadable
+
+
+@contextmanager
+def proving() -> Iterator[None]:
+    """While the sender is not proven, what is unreadable is no more than not proven, and is not kept."""
+    try:
+        yield
+    except Unreadable:
+        raise NotProven("no_signature") from None
