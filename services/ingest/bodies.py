@@ -26,7 +26,7 @@ def split(headers: Mapping[bytes, bytes], body: bytes) -> Sequence[bytes]:
 
     Raises Problem 400 when nothing in it is readable.
     """
-    media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
+    media_type = _media_type(headers)
     if b"ce-specversion" in headers and not media_type.startswith("application/cloudevents"):
         return (_binary(headers, body),)
     if media_type in NDJSON:
@@ -40,6 +40,15 @@ def split(headers: Mapping[bytes, bytes], body: bytes) -> Sequence[bytes]:
     if not any(map(_is_json, items)):
         raise _unreadable("the body is not JSON; send one event, an array, or one event a line as application/x-ndjson")
     return items
+
+
+def is_ndjson(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a body holds one event a line."""
+    return _media_type(headers) in NDJSON
+
+
+def _media_type(headers: Mapping[bytes, bytes]) -> str:
+    return headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
 
 
 def _array(body: bytes) -> Sequence[bytes]:

@@ -4,24 +4,32 @@ The flow: `bodies.split` → `Intake.judge` every item → `Intake.publish` → 
 rules are in the design's contracts page; nothing is remembered as seen before its acknowledgement.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from starlette.types import Receive
 
-from services.ingest.bodies import split
+from services.ingest.bodies import is_ndjson, split
 from services.ingest.intake import FORBIDDEN, Accepted, Intake
+from services.ingest.rates import Rates
+from services.ingest.reading import Body, Headers, Room
 from services.ingest.recent import RecentIds
 from services.ingest.settings import IngestSettings
+from services.ingest.stream import Account, Lines
 from shared.clock import Clock
-from shared.errors import FieldError, InvalidEvent
+from shared.errors import FieldError, InvalidEvent, Unavailable
+from shared.loops import backoff
 from shared.web.access import Principal, check_scope
-from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem
+from shared.web.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, unavailable
+from shared.web.requests import BodyTooLarge
 
 MAX_ERRORS_TOLD = 100
-
-Headers = Mapping[bytes, bytes]
+TURN_BYTES = 32 * 1024
+"""So much is judged at a time before the event loop turns: half a millisecond, twice that with redaction."""
 
 
 class Answer(NamedTuple):
@@ -53,16 +61,42 @@ class Events:
         self._intake = intake
         self._clock = clock
         self._recent = RecentIds(settings.remembered_ids)
+        self._turn = asyncio.Lock()
+        """Streams judge in turn, so that many of them delay a single event no more than one."""
+        self._room = Room(settings.bodies_bytes)
+        self._rates = Rates(settings.events_per_second_per_key, settings.events_per_second_per_tenant, settings.burst_seconds)
+
+    async def take(self, caller: Principal, headers: Headers, receive: Receive, traceparent: bytes) -> Answer:
+        """Read a request's body and take the events in it. NDJSON that is larger than a request may be is taken as a stream.
+
+        Raises Problem when nothing was taken for a reason that concerns the whole request, or when a stream broke off.
+        """
+        check_scope(caller, "ingest:write")
+        limit = self._settings.max_body_bytes
+        body = Body(headers, receive, self._settings, self._room)
+        try:
+            if body.declared > limit and not is_ndjson(headers):
+                raise BodyTooLarge(limit)
+            content, whole = await body.upto(limit)
+            if whole and (len(content) < 2 * self._settings.max_events_per_request or not self._is_long(headers, content)):
+                return await self.post(caller, headers, content, traceparent)
+            if not whole and not is_ndjson(headers):
+                raise BodyTooLarge(limit)
+            lines = Lines(content, body, self._settings.max_event_bytes, self._settings.max_stream_bytes)
+            del content  # it is the lines' from here on, which let it go when it is read
+            return await self._take_stream(caller, headers, lines, traceparent)
+        finally:
+            body.close()
 
     async def post(self, caller: Principal, headers: Headers, body: bytes, traceparent: bytes) -> Answer:
         """Take the events in `body`. Raises Problem when nothing was taken for a reason that concerns the whole request."""
         check_scope(caller, "ingest:write")
         items = split(headers, body)
-        if len(items) > self._settings.max_events_per_request:
-            raise Problem(
-                413, "too_many_events", f"a request may hold {self._settings.max_events_per_request} events; send several requests"
-            )
-        accepted, rejected, forbidden = self._judge(caller, items, headers.get(b"idempotency-key"), traceparent)
+        if len(items) > (most := self._settings.max_events_per_request):
+            text = f"a request may hold {most} events; send several requests, or any number as application/x-ndjson, one a line"
+            raise Problem(413, "too_many_events", text)
+        self._rates.take(caller.tenant, caller.key_id, len(items), time.monotonic())
+        accepted, rejected, forbidden = await self._judge(caller, items, headers.get(b"idempotency-key"), traceparent)
         if not accepted:
             raise _nothing_valid(rejected, all_forbidden=forbidden == len(rejected))
         duplicates = [a.place for a in accepted if self._recent.holds((caller.tenant, a.source, a.id), a.revision)]
@@ -77,16 +111,22 @@ class Events:
             answer["ids"] = [ids.get(index) for index in range(len(items))]
         return Answer(202, msgspec.json.encode(answer))
 
-    def _judge(
-        self, caller: Principal, items: Sequence[bytes], idempotency_key: bytes | None, traceparent: bytes
+    async def _judge(
+        self, caller: Principal, items: Sequence[bytes], idempotency_key: bytes | None, traceparent: bytes, first: int = 0
     ) -> tuple[list[Accepted], list[Rejection], int]:
-        """Sort the items into accepted and rejected; the third is how many were rejected for want of a right."""
+        """Sort the items, the first of which is at `first`, into accepted and rejected; the third is how many of the rejected were so for
+        want of a right. Whoever else wants the event loop gets it in between."""
         now = self._clock()
         judge, source, may_backfill = self._intake.judge, f"/keys/{caller.key_id}", "ingest:backfill" in caller.scopes
         accepted: list[Accepted] = []
         rejected: list[Rejection] = []
         forbidden = 0
-        for index, item in enumerate(items):
+        since_turn = 0
+        for index, item in enumerate(items, first):
+            since_turn += len(item)
+            if since_turn > TURN_BYTES:
+                since_turn = 0
+                await asyncio.sleep(0)
             derived = None if idempotency_key is None else _derived_id(idempotency_key, index)
             try:
                 accepted.append(
@@ -105,6 +145,57 @@ class Events:
                 forbidden += refused.reason == FORBIDDEN
                 rejected.append(Rejection(index, _readable_id(item), [{"loc": list(e.loc), "msg": e.msg} for e in refused.errors]))
         return accepted, rejected, forbidden
+
+    def _is_long(self, headers: Headers, content: bytes) -> bool:
+        """Whether this is NDJSON of more lines than a request may have events."""
+        return is_ndjson(headers) and content.count(b"\n") >= self._settings.max_events_per_request
+
+    async def _take_stream(self, caller: Principal, headers: Headers, lines: Lines, traceparent: bytes) -> Answer:
+        """Take NDJSON window by window; the answer comes when all of it is stored."""
+        account = Account()
+        try:
+            while window := await lines.window():
+                await self._may_go_on(caller, len(window))
+                key = headers.get(b"idempotency-key")
+                async with self._turn:
+                    accepted, rejected, forbidden = await self._judge(caller, window, key, traceparent, account.events)
+                duplicates = [a.place for a in accepted if self._recent.holds((caller.tenant, a.source, a.id), a.revision)]
+                await self._publish_patiently(caller.tenant, accepted)
+                account.accepted += len(accepted)
+                account.add_duplicates(duplicates)
+                account.add_rejected(rejected, forbidden)
+                account.events += len(window)
+        except Problem as problem:
+            raise account.cut_short(problem) from None
+        except Unavailable as away:
+            raise account.cut_short(unavailable(away)) from None
+        if not account.accepted:
+            raise _nothing_valid(account.rejected, all_forbidden=account.forbidden == account.rejected_count)
+        return Answer(202, msgspec.json.encode(account.body()))
+
+    async def _may_go_on(self, caller: Principal, count: int) -> None:
+        """Wait until the rates let these events pass: a stream is read more slowly, not refused."""
+        while (wait := self._rates.wait_seconds(caller.tenant, caller.key_id, time.monotonic())) > 0:  # noqa: ASYNC110 - time sets no event
+            await asyncio.sleep(wait)
+        self._rates.take(caller.tenant, caller.key_id, count, time.monotonic())
+
+    async def _publish_patiently(self, tenant: str, accepted: Sequence[Accepted]) -> None:
+        """Publish all of these, again and again for a while when Kafka does not take them. Raises Unavailable when it is over."""
+        patience_ends = time.monotonic() + self._settings.stream_patience_seconds
+        pauses = backoff()
+        while accepted:
+            try:
+                present = await self._intake.publish(accepted, bulk=True)
+            except Unavailable:
+                if time.monotonic() > patience_ends:
+                    raise
+                present = ()
+            for item in present:
+                self._recent.add((tenant, item.source, item.id), item.revision)
+            stored = {item.place for item in present}
+            accepted = [item for item in accepted if item.place not in stored]
+            if accepted:
+                await asyncio.sleep(next(pauses))
 
     def _partly(self, present: list[int], rejected: Sequence[Rejection]) -> Answer:
         """Rule 5: a part of the events is in the log. The client sends everything again, with the same ids."""

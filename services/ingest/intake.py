@@ -4,6 +4,8 @@
 same records to the outbox, for whoever writes in a transaction or must not depend on Kafka being there.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -17,7 +19,7 @@ from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from shared.database.outbox import OutboxRecord
 from shared.errors import FieldError, InvalidEvent, Unavailable
 from shared.ids import uuid7
-from shared.kafka.producer import Producer, Record, Ticket
+from shared.kafka.producer import WAIT_SECONDS, Producer, Record, Ticket
 from shared.observability.tracing import HEADER
 
 FORBIDDEN = "forbidden"
@@ -34,12 +36,56 @@ class Accepted(NamedTuple):
     record: Record
 
 
+class Share:
+    """So many bytes, given out in the order in which they were asked for."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free = size
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    async def take(self, size: int) -> int:
+        """Wait for `size` bytes, or for all there are when there are fewer; returns how many to give back. Raises Unavailable."""
+        wanted = min(size, self._size)
+        if self._waiting or wanted > self._free:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((wanted, turn))
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await turn
+            except TimeoutError:
+                self._leave(wanted, turn)
+                raise Unavailable("kafka", "history and streams wait for each other") from None
+            except asyncio.CancelledError:
+                self._leave(wanted, turn)
+                raise
+        else:
+            self._free -= wanted
+        return wanted
+
+    def give_back(self, size: int) -> None:
+        """These bytes are free again."""
+        self._free += size
+        while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self._free):
+            wanted, turn = self._waiting.popleft()
+            if not turn.done():
+                self._free -= wanted
+                turn.set_result(None)
+
+    def _leave(self, wanted: int, turn: asyncio.Future[None]) -> None:
+        """Give back what was given in the very moment in which it was no longer waited for."""
+        if turn.done() and not turn.cancelled():
+            self.give_back(wanted)
+        turn.cancel()
+
+
 class Intake:
     """One a process: holds what judging and publishing need, decides nothing between calls."""
 
     def __init__(self, settings: IngestSettings, producer: Producer, metrics: IngestMetrics) -> None:
         self._max_event_bytes = settings.max_event_bytes
         self._producer = producer
+        self._bulk = Share(settings.bulk_bytes)
         self._metrics = metrics
 
     def judge(
@@ -79,8 +125,21 @@ class Intake:
         record = Record(partition_key(tenant, event.customer_id, event_id), value, ((HEADER, traceparent), CONTENT_TYPE))
         return Accepted(place, event_id, source, event.revision, topic, record)
 
-    async def publish(self, accepted: Sequence[Accepted]) -> Sequence[Accepted]:
-        """Put the records on Kafka and return those that are acknowledged. Raises Unavailable when none is."""
+    async def publish(self, accepted: Sequence[Accepted], *, bulk: bool = False) -> Sequence[Accepted]:
+        """Put the records on Kafka and return those that are acknowledged. Raises Unavailable when none is.
+
+        Bulk, which history always is, has a share of the queue, waits for its turn in it, and is refused after five seconds: what a
+        person waits for must not wait behind it. Judge and publish bulk some hundred events at a time.
+        """
+        if not accepted or not (bulk or accepted[0].topic == FEEDBACK_BACKFILL):
+            return await self._send(accepted)
+        taken = await self._bulk.take(sum(len(item.record.value) for item in accepted))
+        try:
+            return await self._send(accepted)
+        finally:
+            self._bulk.give_back(taken)
+
+    async def _send(self, accepted: Sequence[Accepted]) -> Sequence[Accepted]:
         lanes: dict[tuple[str, int], list[Accepted]] = {}
         for item in accepted:
             partition = self._producer.partition_for(item.topic, item.record.key)

@@ -1,6 +1,6 @@
 """The fast lane: `POST /v1/events` answered in front of the app, because the framework costs more than the work.
 
-It does what the route in api.py does, through the same `Events.post`; everything else goes to the app behind it.
+It does what the route in api.py does, through the same `Events.take`; everything else goes to the app behind it.
 """
 
 import time
@@ -14,7 +14,7 @@ from shared.errors import Unavailable
 from shared.observability.tracing import HEADER, Span, served, serving
 from shared.web.access import Access, bearer_token
 from shared.web.problems import MEDIA_TYPE, Problem, unavailable, unforeseen
-from shared.web.requests import BodyTooLarge, RequestMetrics
+from shared.web.requests import RequestMetrics
 
 PATH = "/v1/events"
 TRACE = HEADER.encode()
@@ -24,12 +24,11 @@ log = structlog.get_logger()
 class FastLane:
     """The ASGI app that the server runs."""
 
-    def __init__(self, app: ASGIApp, events: Events, access: Access, metrics: RequestMetrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, events: Events, access: Access, metrics: RequestMetrics) -> None:
         self._app = app
         self._events = events
         self._access = access
         self._metrics = metrics
-        self._max_body_bytes = max_body_bytes
         self._take = ServerErrorMiddleware(self._take_events, handler=unforeseen)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,32 +56,12 @@ class FastLane:
             authorization = headers.get(b"authorization")
             text = None if authorization is None else authorization.decode("latin-1")
             caller = self._access.known(bearer_token(text)) or await self._access.authenticate(text)
-            body = await read_body(headers, receive, self._max_body_bytes)
-            return await self._events.post(caller, headers, body, span.traceparent)
+            return await self._events.take(caller, headers, receive, span.traceparent)
         except Problem as problem:
             return _answer_of(problem)
         except Unavailable as error:
             log.warning("events refused", action="events_refused", dependency=error.dependency, detail=error.detail)
             return _answer_of(unavailable(error))
-
-
-async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes. Raises BodyTooLarge, before reading when the length is announced."""
-    declared = headers.get(b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise BodyTooLarge(limit)
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Problem(400, "unreadable", "the connection ended before the body did")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise BodyTooLarge(limit)
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _answer_of(problem: Problem) -> Answer:

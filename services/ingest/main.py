@@ -72,7 +72,7 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
         app: ASGIApp = create_app(title="Hearback ingest", description=DESCRIPTION, access=access, health=health, registry=registry,
                                   requests=requests, routers=routers, max_body_bytes=settings.max_body_bytes)  # fmt: skip
         if "events" in roles:
-            app = FastLane(app, events, access, requests, settings.max_body_bytes)
+            app = FastLane(app, events, access, requests)
         return await run_process(
             app, host=settings.host, port=settings.port, loops=loops, health=health, drain_seconds=settings.drain_seconds
         )

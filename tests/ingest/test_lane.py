@@ -16,10 +16,11 @@ from shared.web.app import create_app
 from shared.web.health import Health
 from shared.web.requests import RequestMetrics
 from tests.ingest.partitions import PARTITIONS, Partitions
-from tests.ingest.test_events import events_on
+from tests.ingest.test_events import SETTINGS, events_on
 
 EVENT = EXAMPLES["feedback.idea_submitted.v1"]
 LIMIT = 3000
+SMALL = SETTINGS.model_copy(update={"max_body_bytes": LIMIT})
 
 
 class Keys:
@@ -41,10 +42,10 @@ class Keys:
 def serve(log: Partitions) -> tuple[ASGIApp, ASGIApp, CollectorRegistry]:
     """The lane in front of the app, and the app alone, on one log."""
     registry, keys = CollectorRegistry(), Keys()
-    events, requests = events_on(log), RequestMetrics("ingest", registry)
+    events, requests = events_on(log, settings=SMALL), RequestMetrics("ingest", registry)
     app = create_app(title="ingest", description="", access=keys, health=Health(), registry=registry, requests=requests,  # type: ignore[arg-type]
                      routers=[event_routes(events)], max_body_bytes=LIMIT)  # fmt: skip
-    return FastLane(app, events_on(log), keys, requests, LIMIT), app, registry  # type: ignore[arg-type]
+    return FastLane(app, events_on(log, settings=SMALL), keys, requests), app, registry  # type: ignore[arg-type]
 
 
 async def ask(app: ASGIApp, method: str = "POST", path: str = "/v1/events", key: str | None = "writer", **request: Any) -> httpx.Response:
