@@ -19,6 +19,9 @@ from shared.contracts.fields import EMAIL_PATTERN
 TEXT_LENGTH = 50_000
 NAME_LENGTH = 256
 EMAIL_LENGTH = 320
+PHONE_LENGTH = 64
+LONGEST = 1e9
+"""Seconds, about thirty years."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -76,6 +79,16 @@ class Node:
         address = self.text(EMAIL_LENGTH)
         return address if address is not None and re.fullmatch(EMAIL_PATTERN, address) else None
 
+    def phone(self) -> str | None:
+        """A phone number as it was sent; None for a text that is too long to be one."""
+        number = self.text()
+        return number if number is None or len(number) <= PHONE_LENGTH else None
+
+    def language(self) -> str | None:
+        """A BCP 47 tag, underscores read as hyphens; None for a text that cannot be one."""
+        tag = (self.text() or "").replace("_", "-")
+        return tag if re.fullmatch("[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}", tag) else None
+
     def required_id(self) -> str:
         """An id that has to be there. Raises Unreadable."""
         return self.id() or self.wrong("an id")
@@ -96,6 +109,13 @@ class Node:
         if not math.isfinite(read):
             self.wrong("a number")
         return int(read) if read.is_integer() else read
+
+    def seconds(self, per_second: int = 1) -> float | None:
+        """A duration in seconds, from a number of seconds or of milliseconds (1,000); negative ones and ages are wrong."""
+        number = self.number()
+        if number is not None and not 0 <= number <= LONGEST * per_second:
+            self.wrong("a duration")
+        return None if number is None else number / per_second
 
     def boolean(self) -> bool | None:
         """True or false, also as text."""

@@ -38,7 +38,8 @@ class Case:
     `sign` gets the body as it goes over the wire (for media "none": the query string). `expected` are whole events: type, id, time (ISO
     8601), data. `identity` names the members that the events' ids are made of, `proof_members` those that belong to the proof: places as
     Node writes them ("form_response.token"), indices left out; for XML local names from below the root ("Body.notifications").
-    `keys` are the public keys at the vendor, by URL. `wrong_secrets` is for secrets in which a changed character would not do. `name` tells two cases of one sample apart.
+    `keys` are the public keys at the vendor, by URL. `wrong_secrets` is for secrets in which a changed character would not do. `name`
+    tells two cases of one sample apart.
     """
 
     adapter: str
