@@ -28,6 +28,11 @@ class Unreadable(HearbackError):
     """The sender is proven, the content is not what the vendor sends. The text says what is wrong and holds no personal data."""
 
 
+class NotNow(HearbackError):
+    """A vendor says in a way of its own (200 with an error code) that it cannot answer now: the step of a pull comes again with back-off.
+    The text holds no data."""
+
+
 class Form(BaseModel):
     """The root of every adapter's `Secrets` and `Options`: frozen, nothing unknown; descriptions tell people where to find what."""
 
@@ -169,7 +174,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Adapter(Generic[S, O]):
-    """One vendor's channel. `receive` raises NotProven and Unreadable, `pull` raises Unreadable.
+    """One vendor's channel. `receive` raises NotProven and Unreadable, `pull` raises Unreadable and NotNow.
 
     `setup` tells a person what to configure at the vendor and how to test it: one line a step, `{url}` is the address to paste.
     """

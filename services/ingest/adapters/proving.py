@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.ingest.adapters.adapter import NotProven, Unreadable
+from services.ingest.adapters.signatures import proof_asked_for
 
 
 @contextmanager
@@ -12,4 +13,6 @@ def proving() -> Iterator[None]:
     try:
         yield
     except Unreadable:
+        if not proof_asked_for():
+            raise
         raise NotProven("no_signature") from None
