@@ -90,6 +90,8 @@ class SurveyDocument(Part):
     reminder_hours: Annotated[float, Field(ge=1, le=720)] = 72
     expires_days: Annotated[int, Field(ge=1, le=366)] = 14
     incentive: Incentive | None = None
+    privacy: Texts | None = None
+    """What becomes of the answers, on the first screen; a usual sentence where nothing is said."""
 
     @model_validator(mode="after")
     def is_whole(self) -> Self:
@@ -98,8 +100,8 @@ class SurveyDocument(Part):
         if len(ids) != len(set(ids)):
             raise ValueError("questions need different ids")
         shown = chain((self.title, self.purpose), *(question.texts for question in self.questions))
-        if self.incentive is not None:
-            shown = chain(shown, (self.incentive.text,))
+        said = [part for part in (self.privacy, self.incentive and self.incentive.text) if part is not None]
+        shown = chain(shown, said)
         if missing := {language for text in shown for language in self.languages if language not in text}:
             raise ValueError(f"a text is missing in {', '.join(sorted(missing))}: write it, or leave the language out of languages")
         if self.latest_hours <= self.earliest_hours:

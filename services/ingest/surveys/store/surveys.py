@@ -1,0 +1,132 @@
+"""Definitions and their versions."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.ingest.schema import tenants
+from services.ingest.surveys.domain.definition import SurveyDocument
+from services.ingest.surveys.domain.timing import next_wave
+from services.ingest.surveys.schema import survey_versions, surveys
+from shared.database.audit import record_change
+from shared.database.timers import wake
+
+WAVES = "hearback_survey_waves"
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A survey in its newest version, or in the one that was asked for."""
+
+    tenant: str
+    id: str
+    version: int
+    zone: ZoneInfo
+    document: SurveyDocument
+    created_at: datetime
+
+
+_CURRENT = sa.select(
+    surveys.c.tenant, surveys.c.id, surveys.c.version, surveys.c.zone, survey_versions.c.document, surveys.c.created_at
+).join(
+    survey_versions,
+    (survey_versions.c.tenant == surveys.c.tenant)
+    & (survey_versions.c.survey == surveys.c.id)
+    & (survey_versions.c.version == surveys.c.version),
+)
+
+
+def _survey(row: sa.Row[tuple[str, str, int, str, dict[str, object], datetime]]) -> Survey:
+    tenant, id, version, zone, document, created_at = row
+    return Survey(tenant, id, version, ZoneInfo(zone), SurveyDocument.model_validate(document), created_at)
+
+
+async def find_survey(session: AsyncSession, tenant: str, id: str, version: int | None = None) -> Survey | None:
+    """One survey of this tenant, the newest version unless told otherwise."""
+    query = _CURRENT
+    if version is not None:
+        query = (
+            sa.select(
+                surveys.c.tenant, surveys.c.id, survey_versions.c.version, surveys.c.zone, survey_versions.c.document, surveys.c.created_at
+            )
+            .join(survey_versions, (survey_versions.c.tenant == surveys.c.tenant) & (survey_versions.c.survey == surveys.c.id))
+            .where(survey_versions.c.version == version)
+        )
+    row = (await session.execute(query.where(surveys.c.tenant == tenant, surveys.c.id == id))).one_or_none()
+    return None if row is None else _survey(row)
+
+
+async def list_surveys(session: AsyncSession, tenant: str, after: str, limit: int) -> list[Survey]:
+    """Surveys of this tenant by id."""
+    query = _CURRENT.where(surveys.c.tenant == tenant, surveys.c.id > after).order_by(surveys.c.id).limit(limit)
+    return [_survey(row) for row in await session.execute(query)]
+
+
+async def active_surveys(session: AsyncSession, of: Iterable[str]) -> dict[str, list[Survey]]:
+    """The surveys of these tenants that may ask somebody, by tenant."""
+    found: dict[str, list[Survey]] = {}
+    query = _CURRENT.where(surveys.c.tenant.in_(list(of)), surveys.c.active).order_by(surveys.c.tenant, surveys.c.id)
+    for row in await session.execute(query):
+        found.setdefault(row.tenant, []).append(_survey(row))
+    return found
+
+
+async def versions_of(session: AsyncSession, tenant: str, id: str) -> Sequence[tuple[int, datetime, str]]:
+    """Number, instant and author of each version, the newest first."""
+    query = (
+        sa.select(survey_versions.c.version, survey_versions.c.created_at, survey_versions.c.actor)
+        .where(survey_versions.c.tenant == tenant, survey_versions.c.survey == id)
+        .order_by(survey_versions.c.version.desc())
+    )
+    return [(row.version, row.created_at, row.actor) for row in await session.execute(query)]
+
+
+async def save_survey(
+    session: AsyncSession, tenant: str, id: str, document: SurveyDocument, *, new: bool, actor: str, now: datetime
+) -> Survey | None:
+    """Store a survey's first version, or the next one; audited. None when there is one already, or none yet.
+
+    What was sent stays on the version that it was sent with.
+    """
+    zone = (await session.execute(sa.select(tenants.c.zone).where(tenants.c.id == tenant))).scalar_one_or_none() or "UTC"
+    waves = next_wave(now, document.wave.every, ZoneInfo(zone)) if document.wave is not None and document.active else None
+    row = {"tenant": tenant, "id": id, "version": 1, "zone": zone, "mode": document.mode, "active": document.active,
+           "next_wave_at": waves, "created_at": now}  # fmt: skip
+    before = None
+    if new:
+        made = (await session.execute(insert(surveys).values(row).on_conflict_do_nothing().returning(surveys.c.id))).first()
+        if made is None:
+            return None
+        version = 1
+    else:
+        await session.execute(sa.select(surveys.c.id).where(surveys.c.tenant == tenant, surveys.c.id == id).with_for_update())
+        before = await find_survey(session, tenant, id)
+        if before is None:
+            return None
+        version = before.version + 1
+        changed = {"version": version, "mode": document.mode, "active": document.active, "next_wave_at": waves}
+        await session.execute(sa.update(surveys).where(surveys.c.tenant == tenant, surveys.c.id == id).values(changed))
+    written = document.model_dump(mode="json")
+    await session.execute(
+        sa.insert(survey_versions).values(tenant=tenant, survey=id, version=version, document=written, created_at=now, actor=actor)
+    )
+    await record_change(
+        session, tenant=tenant, at=now, actor=actor, action="create" if new else "update", changed=f"survey:{id}",
+        before=None if before is None else before.document.model_dump(mode="json"), after=written,
+    )  # fmt: skip
+    await wake(session, WAVES)
+    return Survey(tenant, id, version, ZoneInfo(zone), document, now if before is None else before.created_at)
+
+
+async def retire_survey(session: AsyncSession, tenant: str, id: str, *, actor: str, now: datetime) -> Survey | None:
+    """Ask nobody any more; answers and versions stay. None when there is none. A new version without `active` changes the same."""
+    found = await find_survey(session, tenant, id)
+    if found is None:
+        return None
+    document = found.document.model_copy(update={"active": False})
+    return await save_survey(session, tenant, id, document, new=False, actor=actor, now=now)
