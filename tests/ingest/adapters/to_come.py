@@ -29,13 +29,11 @@ TO_COME = {
     "reviews_io",
     "wjx",
     # Social, messaging and generic
-    "wechat_mp",
     "telegram",
     "line",
     "x",
     "bluesky",
     "weibo",
-    "wecom",
     "freshdesk",
     "talkdesk",
     "five9",
