@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from services.ingest.bodies import is_ndjson, split
 from services.ingest.intake import FORBIDDEN, Accepted, Intake
@@ -72,13 +72,21 @@ class Events:
         Raises Problem when nothing was taken for a reason that concerns the whole request, or when a stream broke off.
         """
         check_scope(caller, "ingest:write")
+        first = await receive()
+        if not first.get("more_body", True) and b"content-encoding" not in headers:  # most bodies: plain, and in one piece
+            content: bytes = first["body"]
+            if len(content) < 2 * self._settings.max_events_per_request:
+                return await self.post(caller, headers, content, traceparent)
+        return await self._take_large(caller, headers, first, receive, traceparent)
+
+    async def _take_large(self, caller: Principal, headers: Headers, first: Message, receive: Receive, traceparent: bytes) -> Answer:
         limit = self._settings.max_body_bytes
-        body = Body(headers, receive, self._settings, self._room)
+        body = Body(headers, first, receive, self._settings, self._room)
         try:
             if body.declared > limit and not is_ndjson(headers):
                 raise BodyTooLarge(limit)
             content, whole = await body.upto(limit)
-            if whole and (len(content) < 2 * self._settings.max_events_per_request or not self._is_long(headers, content)):
+            if whole and not self._is_long(headers, content):
                 return await self.post(caller, headers, content, traceparent)
             if not whole and not is_ndjson(headers):
                 raise BodyTooLarge(limit)

@@ -10,64 +10,73 @@ BUCKETS = 20_000
 
 
 class Bucket:
-    """Tokens that come back at `rate` a second, at most `rate * burst_seconds` of them.
+    """Tokens that come back at a rate, up to a capacity.
 
     Whoever finds one may take any number, and the debt is waited for: else a request of more events than a bucket holds never passed.
     """
 
-    __slots__ = ("_at", "_capacity", "_rate", "_tokens")
+    __slots__ = ("at", "tokens")
 
-    def __init__(self, rate: float, burst_seconds: float, now: float) -> None:
-        self._rate = rate
-        self._capacity = max(1.0, rate * burst_seconds)
-        self._tokens = self._capacity
-        self._at = now
-
-    def wait_seconds(self, now: float) -> float:
-        """How long until something may be taken; 0.0 for now."""
-        self._tokens = min(self._capacity, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        return 0.0 if self._tokens > 0 else -self._tokens / self._rate + 1 / self._rate
-
-    def take(self, count: int) -> None:
-        """Take so many, asked before with `wait_seconds`."""
-        self._tokens -= count
+    def __init__(self, tokens: float, at: float) -> None:
+        self.tokens = tokens
+        self.at = at
 
 
-class Rates:
-    """The buckets of one replica. Times are those of a monotonic clock, in seconds."""
+class Rate:
+    """One kind of sender's rate, in events a second, with a bucket for each of them."""
 
-    def __init__(self, per_key: float, per_tenant: float, burst_seconds: float) -> None:
-        self._rates = {"key": per_key, "tenant": per_tenant}
-        self._burst_seconds = burst_seconds
-        self._buckets: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
+    def __init__(self, whose: str, per_second: float, burst_seconds: float) -> None:
+        self._whose = whose
+        self._per_second = per_second
+        self._capacity = max(1.0, per_second * burst_seconds)
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
-    def take(self, tenant: str, key: str, count: int, now: float) -> None:
-        """Take `count` events for a key and its tenant. Raises Problem 429 with when to come again, and then takes nothing."""
-        by_key, by_tenant = self._bucket("key", key, now), self._bucket("tenant", tenant, now)
-        for whose, bucket in (("key", by_key), ("tenant", by_tenant)):
-            wait = bucket.wait_seconds(now)
-            if wait > 0:
-                raise _too_fast(whose, self._rates[whose], wait)
-        by_key.take(count)
-        by_tenant.take(count)
-
-    def wait_seconds(self, tenant: str, key: str, now: float) -> float:
-        """How long until `take` lets something pass; 0.0 for now."""
-        return max(self._bucket("key", key, now).wait_seconds(now), self._bucket("tenant", tenant, now).wait_seconds(now))
-
-    def _bucket(self, whose: str, name: str, now: float) -> Bucket:
-        bucket = self._buckets.get((whose, name))
+    def filled(self, name: str, now: float) -> Bucket:
+        """A sender's bucket with what has come back until `now`."""
+        bucket = self._buckets.get(name)
         if bucket is None:
-            bucket = self._buckets[whose, name] = Bucket(self._rates[whose], self._burst_seconds, now)
+            bucket = self._buckets[name] = Bucket(self._capacity, now)
             if len(self._buckets) > BUCKETS:
                 self._buckets.popitem(last=False)
         else:
-            self._buckets.move_to_end((whose, name))
+            self._buckets.move_to_end(name)
+            bucket.tokens = min(self._capacity, bucket.tokens + (now - bucket.at) * self._per_second)
+            bucket.at = now
         return bucket
 
+    def wait_seconds(self, bucket: Bucket) -> float:
+        """How long until the bucket has something; 0.0 when it has."""
+        return 0.0 if bucket.tokens > 0 else (1.0 - bucket.tokens) / self._per_second
 
-def _too_fast(whose: str, rate: float, wait_seconds: float) -> Problem:
-    seconds = max(1, math.ceil(wait_seconds))
-    text = f"this {whose} sends more than {rate:g} events a second; send the same request again after {seconds} s, and slower from then on"
-    return Problem(429, "too_fast", text, headers={"Retry-After": str(seconds)}, more={"limit": whose, "events_per_second": rate})
+    def too_fast(self, bucket: Bucket) -> Problem:
+        """429, with when to come again."""
+        seconds = max(1, math.ceil(self.wait_seconds(bucket)))
+        text = (
+            f"this {self._whose} sends more than {self._per_second:g} events a second; "
+            f"send the same request again after {seconds} s, and slower from then on"
+        )
+        more = {"limit": self._whose, "events_per_second": self._per_second}
+        return Problem(429, "too_fast", text, headers={"Retry-After": str(seconds)}, more=more)
+
+
+class Rates:
+    """The rates of one replica. Times are those of a monotonic clock, in seconds."""
+
+    def __init__(self, per_key: float, per_tenant: float, burst_seconds: float) -> None:
+        self._key = Rate("key", per_key, burst_seconds)
+        self._tenant = Rate("tenant", per_tenant, burst_seconds)
+
+    def take(self, tenant: str, key: str, count: int, now: float) -> None:
+        """Take `count` events for a key and its tenant. Raises Problem 429 with when to come again, and then takes nothing."""
+        by_key, by_tenant = self._key.filled(key, now), self._tenant.filled(tenant, now)
+        if by_key.tokens <= 0:
+            raise self._key.too_fast(by_key)
+        if by_tenant.tokens <= 0:
+            raise self._tenant.too_fast(by_tenant)
+        by_key.tokens -= count
+        by_tenant.tokens -= count
+
+    def wait_seconds(self, tenant: str, key: str, now: float) -> float:
+        """How long until `take` lets something pass; 0.0 for now."""
+        by_key, by_tenant = self._key.filled(key, now), self._tenant.filled(tenant, now)
+        return max(self._key.wait_seconds(by_key), self._tenant.wait_seconds(by_tenant))

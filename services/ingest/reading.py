@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from services.ingest.settings import IngestSettings
 from shared.web.problems import RETRY_AFTER_SECONDS, Problem
@@ -45,14 +45,14 @@ class Room:
 
 
 class Body:
-    """One request's body, in pieces as they arrive. Whoever reads it closes it, which gives back its room."""
+    """One request's body, in pieces as they arrive; `first` has. Whoever reads it closes it, which gives back its room."""
 
-    def __init__(self, headers: Headers, receive: Receive, settings: IngestSettings, room: Room) -> None:
+    def __init__(self, headers: Headers, first: Message, receive: Receive, settings: IngestSettings, room: Room) -> None:
+        self._first: Message | None = first
         self._receive = receive
         self._settings = settings
         self._room = room
         self._held = 0
-        self._begun = False
         self._more = True
         self._pieces: Iterator[bytes] | None = None
         self._unpacking = _unpacking(headers, settings.max_decompression_ratio)
@@ -99,17 +99,16 @@ class Body:
                 self._pieces = self._unpacking.pieces(packed)
 
     async def _arriving(self) -> bytes:
-        """The next bytes as they come. Whoever was given room has to go on; the first may take as long as they like."""
-        if self._begun:
+        """The next bytes as they come. Only who was given room has to hurry: the first may come when they like."""
+        if self._first is not None:
+            message, self._first = self._first, None
+        else:
             try:
                 async with asyncio.timeout(self._settings.body_timeout_seconds):
                     message = await self._receive()
             except TimeoutError:
                 text = f"nothing came for {self._settings.body_timeout_seconds:g} s; send the body without such pauses"
                 raise Problem(408, "body_too_slow", text, headers={"Connection": "close"}) from None
-        else:
-            message = await self._receive()
-            self._begun = True
         if message["type"] == "http.disconnect":
             raise Problem(400, "unreadable", "the connection ended before the body did")
         self._more = message.get("more_body", False)

@@ -70,7 +70,7 @@ def test_no_more_buckets_are_kept_than_there_may_be(monkeypatch: pytest.MonkeyPa
         rates.take(f"t{number}", f"k{number}", 1, now=0.0)
         rates.wait_seconds("acme", "in-use", now=0.0)
 
-    assert len(rates._buckets) == 10
+    assert len(rates._key._buckets) == len(rates._tenant._buckets) == 10
     assert rates.wait_seconds("acme", "in-use", now=0.0) > 0
 
 

@@ -25,7 +25,7 @@ PACKED: dict[bytes, Callable[[bytes], bytes]] = {b"gzip": gzip.compress, b"zstd"
 
 async def read(receive: Receive, encoding: bytes | None = None, limit: int = MEGABYTE, room: Room | None = None) -> tuple[bytes, bool]:
     headers = {} if encoding is None else {b"content-encoding": encoding}
-    return await Body(headers, receive, SETTINGS, room or Room(MEGABYTE)).upto(limit)
+    return await Body(headers, await receive(), receive, SETTINGS, room or Room(MEGABYTE)).upto(limit)
 
 
 async def refused(receive: Receive, encoding: bytes | None = None, **how: Any) -> Problem:
@@ -117,7 +117,8 @@ async def test_a_body_beyond_its_limit_is_read_no_further() -> None:
 
 async def test_all_bodies_together_have_a_room_and_give_it_back() -> None:
     room = Room(2500)
-    one = Body({}, Arriving([bytes(2000)]), SETTINGS, room)
+    receive = Arriving([bytes(2000)])
+    one = Body({}, await receive(), receive, SETTINGS, room)
     await one.upto(MEGABYTE)
 
     problem = await refused(Arriving([bytes(1000)]), room=room)

@@ -230,7 +230,7 @@ def in_lines(count: int) -> Iterator[bytes]:
 
 
 def _body(content: bytes, size: int) -> Any:
-    return Body({}, in_pieces(content, size), SETTINGS, Room(10_000_000))
+    return Body({}, {"type": "http.request", "body": b"", "more_body": True}, in_pieces(content, size), SETTINGS, Room(10_000_000))
 
 
 async def test_unavailable_is_not_raised_out_of_a_stream_as_it_is() -> None:
