@@ -1,11 +1,12 @@
 """What ingest can be told."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.errors import ConfigurationError
+from shared.settings import ServiceSettings, load
 
 
 class IngestSettings(ServiceSettings):
@@ -14,6 +15,13 @@ class IngestSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="HEARBACK_INGEST_")
 
     port: int = 8001
+    environment: Literal["production", "development"] = "development"
+    public_url: str = "http://127.0.0.1:8001"
+    """Where vendors and customers reach this service from without: stands in the URLs that are given out, and some vendors sign it."""
+    secrets_key: SecretStr | None = None
+    """Fernet keys, with commas between them, that seal the secrets of endpoints. Without one no endpoint can be made."""
+    allow_private_addresses: bool = False
+    """Whether what customers configure to be called may lie at private, loopback or link-local addresses; never in production."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 5 * 1024 * 1024
     """Of a request's body, unpacked. NDJSON beyond it is taken as a stream, up to `max_stream_bytes`."""
     max_stream_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024**3
@@ -37,3 +45,14 @@ class IngestSettings(ServiceSettings):
     """The share of the queue that history, imports and streams have together, so that single events do not wait behind them."""
     remembered_ids: Annotated[int, Field(ge=0)] = 50_000
     """How many lately acknowledged ids a replica remembers, to tell a client of its repetitions."""
+
+
+def load_settings() -> IngestSettings:
+    """Read the settings. Raises ConfigurationError, also for what production must not have."""
+    settings = load(IngestSettings)
+    if settings.environment == "production" and settings.allow_private_addresses:
+        raise ConfigurationError(
+            "HEARBACK_INGEST_ALLOW_PRIVATE_ADDRESSES=true is refused in production: endpoints could reach into this network; "
+            "unset it, or set HEARBACK_INGEST_ENVIRONMENT=development"
+        )
+    return settings

@@ -1,0 +1,62 @@
+"""Forgets what has had its time: content that could not be read, tokens that were used up, what was collected under old posts."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import text
+
+from services.ingest.channels.kept import KEPT_DAYS
+from shared.database.engine import Sessions
+from shared.database.sqlstates import typed_database_errors
+from shared.errors import Unavailable
+from shared.loops import Beat, stopped_within
+
+EVERY_SECONDS = 60.0
+ROWS_AT_ONCE = 5000
+ONCE_DAYS = 30
+"""Far longer than any vendor's timestamp is fresh."""
+COLLECTED_DAYS = 400
+
+KEPT = (
+    ("channel_unreadable", "last_at", timedelta(days=KEPT_DAYS)),
+    ("channel_once", "used_at", timedelta(days=ONCE_DAYS)),
+    ("channel_comments", "taken_at", timedelta(days=COLLECTED_DAYS)),
+    ("channel_collected", "told_at", timedelta(days=COLLECTED_DAYS)),
+)
+log = structlog.get_logger()
+
+
+class Pruning:
+    """The loop; any number of replicas may run it."""
+
+    name = "channel pruning"
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def run(self, stop: asyncio.Event, beat: Beat) -> None:
+        """Prune every minute until `stop` is set."""
+        while True:
+            beat()
+            try:
+                with typed_database_errors():
+                    await self.prune()
+            except Unavailable as unavailable:
+                log.warning("pruning waits", action="pruning_waits", dependency=unavailable.dependency)
+            if await stopped_within(stop, EVERY_SECONDS):
+                return
+
+    async def prune(self) -> int:
+        """Delete a batch of what is over, table by table. Returns how many rows."""
+        deleted = 0
+        for table, column, kept in KEPT:
+            query = text(f"""
+                DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+                    SELECT ctid FROM {table} WHERE {column} < now() - CAST(:kept AS interval) LIMIT :most FOR UPDATE SKIP LOCKED
+                ))
+            """)  # noqa: S608 - the names are ours
+            async with self._sessions.begin() as session:
+                found = await session.execute(query, {"kept": kept, "most": ROWS_AT_ONCE})
+                deleted += max(0, found.rowcount)  # type: ignore[attr-defined]
+        return deleted

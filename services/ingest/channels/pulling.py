@@ -1,0 +1,186 @@
+"""The loop of fetches and polls: claim a step under a lease, commit, call the vendor, write everything that came of it in one transaction.
+
+Whoever dies in between leaves a lease that ends; another replica then does the step again, and its events are known by their ids.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.ingest.adapters.adapter import Call, NotNow, Pulled, Reply, Unreadable
+from services.ingest.channels import fetches
+from services.ingest.channels.directory import Directory
+from services.ingest.channels.endpoint import Misconfigured, OpenEndpoint
+from services.ingest.channels.job import Failure, Job, PullPolicy, after_failure, after_step
+from services.ingest.channels.judging import Judged, judge_events
+from services.ingest.channels.kept import keep, unread_event
+from services.ingest.channels.metrics import PullMetrics
+from services.ingest.channels.outgoing import CallFailed, VendorCalls
+from services.ingest.channels.tally import Tally
+from services.ingest.intake import Intake
+from shared.clock import Clock
+from shared.database.engine import Sessions
+from shared.database.outbox import enqueue
+from shared.database.sqlstates import typed_database_errors
+from shared.database.timers import HELD_SECONDS, LONGEST_SLEEP_SECONDS, Listener, look_whenever_heard
+from shared.delivery.secrets import SecretBox
+from shared.errors import Unavailable
+from shared.loops import Beat, backoff
+from shared.observability.tracing import span, traceparent_from
+from shared.settings import DatabaseSettings
+
+SEEN_EVERY_SECONDS = 5.0
+
+_TELL = text("""
+    INSERT INTO channel_collected (tenant, endpoint, post, existing, told_at) VALUES (:tenant, :endpoint, :post, :existing, :at)
+    ON CONFLICT (tenant, endpoint, post) DO UPDATE SET existing = excluded.existing, told_at = excluded.told_at
+""")
+log = structlog.get_logger()
+
+
+class _CountedCalls:
+    """The way out for one step, which counts: calls are what a quota is about."""
+
+    def __init__(self, calls: VendorCalls) -> None:
+        self._calls = calls
+        self.made = 0
+
+    async def __call__(self, call: Call) -> Reply:
+        self.made += 1
+        return await self._calls.call(call)
+
+
+class PullLoop:
+    """The loop. On stop it finishes the steps that are under way."""
+
+    name = "pulls"
+
+    def __init__(
+        self, database: DatabaseSettings, sessions: Sessions, directory: Directory, intake: Intake, calls: VendorCalls,
+        box: SecretBox | None, tally: Tally, metrics: PullMetrics, clock: Clock, policy: PullPolicy,
+    ) -> None:  # fmt: skip
+        self._sessions = sessions
+        self._directory = directory
+        self._intake = intake
+        self._calls = calls
+        self._box = box
+        self._tally = tally
+        self._metrics = metrics
+        self._clock = clock
+        self._policy = policy
+        self._listener = Listener(self.name, database, fetches.CHANNEL)
+        self._busy = 0
+        self._seen_at = 0.0
+
+    async def run(self, stop: asyncio.Event, beat: Beat) -> None:
+        """Pull until `stop` is set. Waits for PostgreSQL; raises (a group of) what is unforeseen."""
+        async with asyncio.TaskGroup() as steps:
+            await look_whenever_heard(self.name, self._listener, lambda: self._look(steps), stop, beat)
+
+    async def _look(self, steps: asyncio.TaskGroup) -> float:
+        """Begin the steps that are due and have room. Returns the seconds until the next look."""
+        loop = asyncio.get_running_loop()
+        room = self._policy.at_once - self._busy
+        lease_ends = loop.time() + self._policy.lease_seconds
+        async with self._sessions.begin() as session:
+            claimed = await fetches.claim(session, self._policy, room) if room else []
+            ahead = await fetches.seconds_until_next(session)
+            if loop.time() >= self._seen_at + SEEN_EVERY_SECONDS:
+                self._metrics.seen(await fetches.seen_by_channel(session))
+                self._seen_at = loop.time()
+        for job in claimed:
+            self._busy += 1
+            steps.create_task(self._step(job, lease_ends), name=f"pull {job.channel}")
+        return LONGEST_SLEEP_SECONDS if ahead is None else max(ahead, HELD_SECONDS)
+
+    async def _step(self, job: Job, lease_ends: float) -> None:
+        """One step. A result that cannot be written before the lease ends is lost, and the step comes again."""
+        try:
+            with span(f"pull {job.channel}", "client", [], {}) as stepping:
+                await self._step_once(job, lease_ends, traceparent_from(stepping.traceparent))
+        except Unavailable as unavailable:
+            log.warning("a step has to be done again", action="pull_waits", channel=job.channel, dependency=unavailable.dependency)
+        finally:
+            self._busy -= 1
+            self._listener.heard.set()
+
+    async def _step_once(self, job: Job, lease_ends: float, traceparent: bytes) -> None:
+        began = self._clock()
+        calls = _CountedCalls(self._calls)
+        endpoint, result = await self._pulled(job, calls, began)
+        judged = Judged()
+        if endpoint is not None and isinstance(result, Pulled):
+            judged = await judge_events(self._intake, endpoint, result.events, self._clock(), traceparent)
+        rest = 0.0 if endpoint is None else calls.made * 60.0 / endpoint.stored.calls_per_minute
+        told = await self._insist(lambda session: self._write(session, job, result, judged, rest), lease_ends)
+        self._metrics.stepped(job.channel, told)
+        if isinstance(result, Failure):
+            log.warning("a step failed", action="pull_failed", channel=job.channel, result=told, detail=result.detail)
+        elif endpoint is not None and told == "done":
+            self._tally.comments(endpoint, judged.comments)
+            if judged.accepted:
+                self._tally.count(endpoint, "events", self._clock(), n=len(judged.accepted))
+
+    async def _pulled(self, job: Job, calls: _CountedCalls, now: datetime) -> tuple[OpenEndpoint | None, Pulled | Failure]:
+        try:
+            endpoint = await self._directory.find(job.endpoint)
+        except Misconfigured as wrong:
+            return None, Failure(str(wrong))
+        if endpoint is None:
+            return None, Failure("there is no such endpoint any more", final=True)
+        try:
+            async with asyncio.timeout(self._policy.step_seconds):
+                if job.kind == "confirm":
+                    await calls(Call("GET", job.step["arguments"]["url"]))
+                    return endpoint, Pulled()
+                if endpoint.adapter.pull is None:
+                    return endpoint, Failure("this channel fetches nothing any more", final=True)
+                return endpoint, await endpoint.adapter.pull(job.fetch, endpoint.at(now), calls, now)
+        except CallFailed as failed:
+            return endpoint, failed.failure
+        except NotNow as busy:
+            return endpoint, Failure(str(busy))
+        except Unreadable as unreadable:
+            return endpoint, Failure(f"the vendor's answer cannot be read: {unreadable}", final=True)
+        except TimeoutError:
+            return endpoint, Failure(f"a step took longer than {self._policy.step_seconds:g} s")
+
+    async def _write(self, session: AsyncSession, job: Job, result: Pulled | Failure, judged: Judged, rest: float) -> str:
+        """Everything that came of a step. Returns done, failed, dead, or stale when somebody else is at it now."""
+        locked = await fetches.lock_claimed(session, job)
+        if locked is None:
+            return "stale"
+        present, now = locked
+        if isinstance(result, Failure):
+            chance = random.random()  # noqa: S311 - jitter is no secret
+            after = after_failure(present, result, self._policy, now, chance)
+            await fetches.write_back(session, job, after, rest)
+            return "dead" if after.state == "dead" else "failed"
+        await enqueue(session, self._intake.spool_rows(judged.accepted))
+        if judged.refused:
+            assert self._box is not None  # without it no endpoint can be opened
+            unread = [unread_event(refused.item, refused.reason) for refused in judged.refused]
+            await keep(session, self._box, job.tenant, job.endpoint, unread, now)
+        for post in sorted(result.collected):
+            row = {"tenant": job.tenant, "endpoint": job.endpoint, "post": post, "existing": result.collected[post], "at": now}
+            await session.execute(_TELL, row)
+        await fetches.write_back(session, job, after_step(present, result, now), rest)
+        return "done"
+
+    async def _insist(self, work: Callable[[AsyncSession], Awaitable[str]], until: float) -> str:
+        """Do `work` in a transaction, again while PostgreSQL is away. Raises Unavailable when `until` has passed."""
+        for pause in backoff():
+            try:
+                with typed_database_errors():
+                    async with self._sessions.begin() as session:
+                        return await work(session)
+            except Unavailable:
+                if asyncio.get_running_loop().time() + pause > until:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("back-off has no end")
