@@ -3,6 +3,7 @@
 Content is what mutations work on: the exact bytes of a sample, or what lies behind its encryption or envelope where `seal` says so.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -39,7 +40,7 @@ class Case:
     8601), data. `identity` names the members that the events' ids are made of, `proof_members` those that belong to the proof: places as
     Node writes them ("form_response.token"), indices left out; for XML local names from below the root ("Body.notifications").
     `keys` are the public keys at the vendor, by URL. `wrong_secrets` is for secrets in which a changed character would not do. `name`
-    tells two cases of one sample apart.
+    tells two cases of one sample apart; `changed` makes of the sample what the samples do not show.
     """
 
     adapter: str
@@ -65,14 +66,16 @@ class Case:
     wrong_secrets: Form | None = None
     keys: Mapping[str, bytes] = field(default_factory=dict)
     name: str = ""
+    changed: Callable[[bytes], bytes] | None = None
 
     def __str__(self) -> str:
         return f"{self.sample} {self.name}".strip()
 
     @property
     def body(self) -> bytes:
-        """The sample's exact bytes."""
-        return (SAMPLES / self.sample).read_bytes()
+        """The sample's exact bytes, or what `changed` makes of them."""
+        exact = (SAMPLES / self.sample).read_bytes()
+        return exact if self.changed is None else self.changed(exact)
 
     @property
     def content(self) -> bytes:
@@ -170,3 +173,18 @@ def _adapter(name: str) -> Adapter[Any, Any]:
     found = adapters().get(name)
     assert found is not None, f"there is no adapter {name}"
     return found
+
+
+def with_members(sample: bytes, **members: Any) -> bytes:
+    """A JSON sample with members replaced: `data__item__state="open"` steps into objects, None takes a member away."""
+    root = json.loads(sample)
+    for steps, value in members.items():
+        *above, last = steps.split("__")
+        holder = root
+        for step in above:
+            holder = holder[int(step) if isinstance(holder, list) else step]
+        if value is None:
+            del holder[last]
+        else:
+            holder[last] = value
+    return json.dumps(root).encode()

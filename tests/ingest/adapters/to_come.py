@@ -2,7 +2,6 @@
 
 TO_COME = {
     # Contact centre and help desk
-    "genesys_cloud",
     "amazon_connect",
     "twilio",
     "zendesk",

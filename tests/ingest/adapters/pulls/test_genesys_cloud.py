@@ -1,0 +1,121 @@
+"""Genesys Cloud's pulls: pages of conversations with surveys, the cursor, and the figures of one conversation."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.ingest.adapters import adapters
+from services.ingest.adapters.adapter import Endpoint, Fetch
+from services.ingest.adapters.genesys_cloud import PAGE
+from shared.errors import Unavailable
+from tests.ingest.adapters.case import SAMPLES, UTC_ZONE
+from tests.ingest.adapters.cases.genesys_cloud import OPTIONS, SIGNED_IN
+from tests.ingest.adapters.pulling import Recording
+
+NOW = datetime(2026, 3, 19, 10, 15, tzinfo=UTC)
+ENDPOINT: Endpoint[Any, Any] = Endpoint([SIGNED_IN], OPTIONS, UTC_ZONE)
+TOKEN = b'{"access_token": "token-1"}'
+SURVEY = (SAMPLES / "genesys_cloud/survey_finished.json").read_bytes()
+
+
+def page(*surveys: tuple[str, str], conversations: int = 1) -> bytes:
+    """Conversations of which the first has these surveys: id and when it was completed."""
+    listed = [{"surveyId": id, "surveyStatus": "Finished", "surveyCompletedDate": at} for id, at in surveys]
+    return json.dumps({"conversations": [{"surveys": listed}, *({} for _ in range(conversations - 1))]}).encode()
+
+
+async def pull(fetch: Fetch, http: Recording) -> Any:
+    """One step."""
+    step = adapters()["genesys_cloud"].pull
+    assert step is not None
+    return await step(fetch, ENDPOINT, http, NOW)
+
+
+async def test_a_full_page_is_followed_by_the_next_and_the_cursor_moves_at_the_end() -> None:
+    first = Recording(TOKEN, page(("s-1", "2026-03-19T10:02:41.000Z"), conversations=PAGE), SURVEY)
+    last = Recording(TOKEN, page())
+
+    begun = await pull(Fetch("surveys", {"since": "2026-03-19T09:00:00+00:00"}), first)
+    ended = await pull(begun.then, last)
+
+    assert [event.id for event in begun.events] == ["3c1d1b1e-6b1b-4b55-9d0b-0f5f1e2d3c09"]
+    assert begun.cursor is None
+    assert json.loads(last.calls[1].body)["paging"] == {"pageSize": PAGE, "pageNumber": 2}
+    assert ended.then is None
+    assert ended.cursor == {"since": "2026-03-19T10:02:41+00:00"}
+
+
+async def test_what_was_there_in_an_earlier_round_is_not_asked_for_again() -> None:
+    http = Recording(TOKEN, page(("old", "2026-03-18T10:00:00.000Z"), ("../../odd id", "2026-03-19T10:02:41.000Z")), SURVEY)
+
+    await pull(Fetch("surveys", {"since": "2026-03-19T00:00:00+00:00"}), http)
+
+    assert [call.url.rpartition("/api/v2/")[2] for call in http.calls[1:]] == [
+        "analytics/conversations/details/query",
+        "quality/surveys/..%2F..%2Fodd%20id",
+    ]
+    assert http.calls[0].url == "https://login.mypurecloud.de/oauth/token"
+    assert http.calls[2].headers["authorization"] == "Bearer token-1"
+
+
+async def test_the_figures_of_a_conversation_replace_what_its_end_told() -> None:
+    http = Recording(TOKEN, json.dumps(CONVERSATION).encode())
+
+    pulled = await pull(Fetch("conversation:c-1", {"conversation": "c-1"}), http)
+
+    assert pulled.events[0].id == "c-1"
+    assert pulled.events[0].data == {
+        "channel": "phone",
+        "interaction_id": "c-1",
+        "customer": {"id": "x-1", "phone": "+14158675309"},
+        "direction": "inbound",
+        "agent": "u-2",
+        "disposition": "CLIENT",
+        "handle_seconds": 342.12,
+        "wait_seconds": 47.88,
+        "transfers": 1,
+        "abandoned": False,
+        "handled_by": "human",
+        "revision": 3,
+    }
+
+
+async def test_a_conversation_that_goes_on_brings_nothing() -> None:
+    http = Recording(TOKEN, json.dumps({**CONVERSATION, "conversationEnd": None}).encode())
+
+    pulled = await pull(Fetch("conversation:c-1", {"conversation": "c-1"}), http)
+
+    assert pulled.events == []
+
+
+async def test_an_error_of_the_vendor_goes_to_the_platform_which_comes_again() -> None:
+    http = Recording(TOKEN, Unavailable("vendor", "429"))
+
+    with pytest.raises(Unavailable):
+        await pull(Fetch("surveys"), http)
+
+
+CONVERSATION: dict[str, Any] = {
+    "conversationId": "c-1",
+    "conversationStart": "2026-03-19T09:08:00.000Z",
+    "conversationEnd": "2026-03-19T09:15:12.128Z",
+    "originatingDirection": "inbound",
+    "participants": [
+        {
+            "purpose": "customer",
+            "externalContactId": "x-1",
+            "sessions": [
+                {"mediaType": "voice", "ani": "tel:+14158675309", "segments": [{"segmentType": "interact", "disconnectType": "CLIENT"}]}
+            ],
+        },
+        {"purpose": "acd", "sessions": [{"mediaType": "voice", "metrics": [{"name": "tAcd", "value": 47880}]}]},
+        {
+            "purpose": "agent",
+            "userId": "u-1",
+            "sessions": [{"mediaType": "voice", "metrics": [{"name": "tHandle", "value": 300000}, {"name": "nTransferred", "value": 1}]}],
+        },
+        {"purpose": "agent", "userId": "u-2", "sessions": [{"mediaType": "voice", "metrics": [{"name": "tHandle", "value": 42120}]}]},
+    ],
+}
