@@ -1,0 +1,137 @@
+"""Qualtrics' event subscription `completedResponse`: a form that names the response; its answers are pulled.
+
+Proven by a token behind the URL. Qualtrics can sign with a shared key, too, but how is not public.
+https://api.qualtrics.com (event subscriptions; surveys/{id}/responses/{id})
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, Outcome, Pulled, Request
+from services.ingest.adapters.forms import form
+from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.questions import Question, Questions, present, told
+from services.ingest.adapters.respondents import conversation_of, customer_of
+from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ANSWER = re.compile(r"QID\d+(_\d+)*(_TEXT)?")
+_NOT_REAL = (1, 2)
+"""A survey's preview and its generated test responses."""
+_CHANNELS = {"email": "email", "sms": "sms", "mobileapp": "app"}
+_LANGUAGES = {"zh-s": "zh-Hans", "zh-t": "zh-Hant"}
+
+
+class Secrets(TokenSecrets):
+    """The token behind the URL, and what opens Qualtrics' API."""
+
+    api_token: Annotated[str, Field(min_length=1, max_length=256, description="Account Settings, Qualtrics IDs: API Token")]
+
+
+class Options(Form):
+    """Where the account lies, and what Qualtrics does not tell of its questions. NPS and text are known; a choice counts by its words."""
+
+    data_center: Annotated[
+        str, Field(pattern="^[a-z0-9-]{1,32}$", description="Account Settings, Qualtrics IDs: Datacenter ID, for example fra1")
+    ]
+    questions: Questions = Field(default_factory=dict)
+
+
+def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
+    """A completed response becomes a fetch of its answers."""
+    check_sent_token(request, endpoint.secrets)
+    body = form(request)
+    if "completedResponse" not in (body["Topic"].text() or ""):
+        return Outcome(passed_over={"other_event": 1})
+    survey, response = _id(body["SurveyID"]), _id(body["ResponseID"])
+    return Outcome(fetches=[Fetch(f"response:{survey}:{response}", {"survey": survey, "response": response})])
+
+
+def _id(node: Node) -> str:
+    """An id fit for a path."""
+    found = node.required_id()
+    return found if _ID.fullmatch(found) else node.wrong("an id of letters and digits")
+
+
+async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, _: datetime) -> Pulled:
+    """The response with its answers."""
+    survey, response = fetch.arguments["survey"], fetch.arguments["response"]
+    url = f"https://{endpoint.options.data_center}.qualtrics.com/API/v3/surveys/{survey}/responses/{response}"
+    reply = await http(Call("GET", url, {"x-api-token": endpoint.secrets[0].api_token, "accept": "application/json"}))
+    return Pulled(_events(json_body(reply.body)["result"], survey, response, endpoint))
+
+
+def _events(result: Node, survey: str, response: str, endpoint: Endpoint[Secrets, Options]) -> list[ChannelEvent]:
+    values, labels = result["values"], result["labels"]
+    answers = list(_answers(values, labels, endpoint.options.questions))
+    if not answers or values["status"].number() in _NOT_REAL:
+        return []
+    at = values["endDate"].iso(endpoint.zone) or values["recordedDate"].iso(endpoint.zone) or values["endDate"].wrong("a time")
+    spoken = (values["userLanguage"].text(35) or "").lower()
+    data = present(
+        channel=_CHANNELS.get((values["distributionChannel"].text() or "").lower(), "web"),
+        survey=survey,
+        interaction_id=conversation_of(values),
+        customer=_customer(values),
+        language=_LANGUAGES.get(spoken, spoken) if len(spoken) >= 2 else None,
+        answers=answers,
+    )
+    return [ChannelEvent("feedback.survey_answered.v1", response, at, data)]
+
+
+def _customer(values: Node) -> dict[str, Any]:
+    names = (values[part].name() for part in ("recipientFirstName", "recipientLastName"))
+    recipient = present(
+        id=values["externalDataReference"].id(),
+        email=values["recipientEmail"].email(),
+        name=" ".join(filter(None, names))[:256] or None,
+    )
+    return {**recipient, **customer_of(values)}
+
+
+def _answers(values: Node, labels: Node, questions: Questions) -> Iterator[dict[str, Any]]:
+    for name, value in values.members():
+        if not _ANSWER.fullmatch(name):
+            continue
+        asked = questions.get(name) or _known(name, values)
+        for number, words in _pairs(value, labels[name]):
+            found = told(name, number, words, asked)
+            if found is not None:
+                yield found
+
+
+def _pairs(value: Node, label: Node) -> list[tuple[Node, Node]]:
+    """The number and the words of what was chosen; of each, where several could be."""
+    if not isinstance(value.value, list):
+        return [(value, label)]
+    words = list(label) if isinstance(label.value, list) else []
+    return [(number, words[place] if place < len(words) else Node(None)) for place, number in enumerate(value)]
+
+
+def _known(name: str, values: Node) -> Question | None:
+    """What Qualtrics tells of a question: NPS has a group beside the points, what was typed ends in _TEXT."""
+    if values[f"{name}_NPS_GROUP"].here:
+        return Question(instrument="nps")
+    return Question(instrument="text") if name.endswith("_TEXT") else None
+
+
+ADAPTER = Adapter(
+    name="qualtrics",
+    title="Qualtrics",
+    secrets=Secrets,
+    options=Options,
+    receive=receive,
+    pull=pull,
+    unsigned_body=True,
+    setup=(
+        "In Qualtrics make an event subscription: POST https://<data center>.qualtrics.com/API/v3/eventsubscriptions with your "
+        "X-API-TOKEN, topics surveyengine.completedResponse.<survey id>, and publicationUrl {url}?token=<the token of this endpoint>",
+        "Say in the options what each scale asks, by the question's id (QID2); NPS questions are known",
+        "Pass customer_id or conversation_id as embedded data, so that answers find their customer",
+        "Test: answer the survey yourself, not in preview; the endpoint shows the fetch, and within seconds the answers",
+    ),
+)
