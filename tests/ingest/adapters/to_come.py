@@ -2,7 +2,6 @@
 
 TO_COME = {
     # Contact centre and help desk
-    "amazon_connect",
     "twilio",
     "zendesk",
     "intercom",
@@ -18,13 +17,7 @@ TO_COME = {
     "sendgrid",
     "mailgun",
     "aws_ses",
-    "wjx",
     # Social, messaging and generic
-    "telegram",
-    "line",
-    "x",
-    "bluesky",
-    "weibo",
     "freshdesk",
     "talkdesk",
     "five9",
