@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -14,17 +14,19 @@ from deploy.check.rendering import Object, containers, named, of_kind, workloads
 from services.alerts import settings as alerts
 from services.cli.settings import LocalSettings
 from services.closed_loop.settings import ClosedLoopSettings
-from services.ingest.settings import IngestSettings
+from services.ingest import settings as ingest
 from services.scoring.settings import ScoringSettings
 from shared.errors import ConfigurationError
 from shared.settings import KafkaSettings, ServiceSettings, Settings, TracingSettings, load
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
-    "ingest": IngestSettings,
+    "ingest": ingest.IngestSettings,
     "scoring": ScoringSettings,
     "closed_loop": ClosedLoopSettings,
     "alerts": alerts.AlertsSettings,
 }
+LOADED_BY: dict[str, Callable[[], ServiceSettings]] = {"ingest": ingest.load_settings, "alerts": alerts.load_settings}
+"""Services that refuse more than a settings class can say."""
 READ_BY_LIBRARIES = frozenset({"PGSSLMODE", "PGSSLROOTCERT", *(name for name in vars(opentelemetry) if name.startswith("OTEL_"))})
 """What asyncpg and OpenTelemetry read themselves."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - a pod has to be reached from without
@@ -114,7 +116,7 @@ def _problems_of(command: Command, told: Mapping[str, str], container: Object, p
                 load(TracingSettings)
             if command.verb == "serve":
                 [service] = command.services
-                settings = alerts.load_settings() if service == "alerts" else load(SETTINGS[service])
+                settings = LOADED_BY[service]() if service in LOADED_BY else load(SETTINGS[service])
                 yield from _service_problems(service, settings, container)
                 yield from _draining_problems(settings, container, pod)
             elif command.verb == "migrate":
@@ -133,6 +135,13 @@ def _service_problems(service: str, settings: ServiceSettings, container: Object
         yield f"HEARBACK_{service.upper()}_HOST={settings.host} cannot be reached from without the pod"
     if ports != {"http": settings.port}:
         yield f"listens on {settings.port}, and its ports are {ports}"
+    if isinstance(settings, ingest.IngestSettings):
+        if settings.environment != "production":
+            yield "HEARBACK_INGEST_ENVIRONMENT must be production"
+        if settings.secrets_key is None:
+            yield "HEARBACK_INGEST_SECRETS_KEY is missing: no endpoint could be made"
+        if "127.0.0.1" in settings.public_url:
+            yield "HEARBACK_INGEST_PUBLIC_URL is missing: vendors would be told to call 127.0.0.1"
     if isinstance(settings, alerts.AlertsSettings):
         if settings.environment != "production":
             yield "HEARBACK_ALERTS_ENVIRONMENT must be production"

@@ -36,6 +36,8 @@ class LocalSettings(Settings):
     scoring_database_url: SecretStr | None = None
     closed_loop_database_url: SecretStr | None = None
     alerts_database_url: SecretStr | None = None
+    ingest_public_url: str | None = None
+    ingest_secrets_key: SecretStr | None = None
     alerts_secrets_key: SecretStr | None = None
 
     simulate: bool = Field(default=True, validation_alias=AliasChoices("SIMULATE", "HEARBACK_SIMULATE"))

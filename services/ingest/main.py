@@ -12,11 +12,12 @@ from starlette.types import ASGIApp
 
 from services.ingest.access_api import key_routes, tenant_routes
 from services.ingest.api import event_routes
+from services.ingest.channels import parts as channels
 from services.ingest.events import Events
 from services.ingest.intake import Intake
 from services.ingest.lane import FastLane
 from services.ingest.metrics import IngestMetrics
-from services.ingest.settings import IngestSettings
+from services.ingest.settings import IngestSettings, load_settings
 from shared.clock import utc_now
 from shared.contracts.topics import ACCESS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from shared.database.engine import create_engine, create_sessions
@@ -35,13 +36,13 @@ from shared.web.health import Health
 from shared.web.process import run_process
 from shared.web.requests import RequestMetrics
 
-ROLES = frozenset({"events", "access"})
-DESCRIPTION = "Takes feedback events and puts them on Kafka; owns tenants and keys."
+ROLES = frozenset({"events", "access", *channels.ROLES})
+DESCRIPTION = "Takes feedback from every channel and puts it on Kafka; owns tenants, keys and channel endpoints."
 
 
 def main(roles: frozenset[str] = ROLES) -> int:
     """Run ingest in these roles until SIGTERM. Returns the exit code. Raises ConfigurationError when it cannot start."""
-    settings = load(IngestSettings)
+    settings = load_settings()
     configure_logs("ingest", settings.log_format, settings.log_level)
     with traces_of("ingest", settings.drain_seconds), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, load(KafkaSettings), roles))
@@ -55,17 +56,24 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
     async with AsyncExitStack() as stack:
         producer = Producer(kafka, "hearback-ingest", [FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS], settings.queue_bytes)
         stack.push_async_callback(producer.close)
+        intake = Intake(settings, producer, IngestMetrics(registry))
         loops: list[Loop] = [producer, access.copy]
         routers: list[APIRouter] = []
-        if "access" in roles:
+        if roles - {"events"}:
             engine = create_engine(settings.database, "hearback ingest")
             stack.push_async_callback(engine.dispose)
             sessions = create_sessions(engine)
-            routers += [tenant_routes(sessions, utc_now), key_routes(sessions, utc_now, access)]
             loops.append(DatabaseWatch(engine, "ingest", registry))
             loops.append(Relay(settings.database, producer, OutboxMetrics("ingest", registry), utc_now))
+            if "access" in roles:
+                routers += [tenant_routes(sessions, utc_now), key_routes(sessions, utc_now, access)]
+            if roles & channels.ROLES:
+                parts = channels.channel_parts(roles, settings, sessions, intake, registry, utc_now, stack)
+                routers += parts.routers
+                loops += parts.loops
+                if "events" not in roles:
+                    health.add_check(parts.directory.missing)
         requests = RequestMetrics("ingest", registry)
-        intake = Intake(settings, producer, IngestMetrics(registry))
         events = Events(settings, intake, utc_now)
         if "events" in roles:
             routers.append(event_routes(events))

@@ -165,6 +165,8 @@ class Platform:
             "HEARBACK_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "HEARBACK_ALERTS_ALLOW_PRIVATE_RECEIVERS": "true",
             "HEARBACK_ALERTS_SECRETS_KEY": self._secrets_key,
+            "HEARBACK_INGEST_ALLOW_PRIVATE_ADDRESSES": "true",
+            "HEARBACK_INGEST_SECRETS_KEY": self._secrets_key,
             **waits,
         }
         for service in services:

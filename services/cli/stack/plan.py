@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import httpx
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from services.cli.settings import SERVICES, LocalSettings
 from services.cli.stack.files import read_file, replace_file
 from services.cli.stack.kafka import Kafka, KafkaSources
 from services.cli.stack.layout import State
-from services.cli.stack.ports import require_free
+from services.cli.stack.ports import HOST, require_free
 from services.cli.stack.postgres import Postgres
 from services.cli.stack.service import Service, Simulator, port_variable
 
@@ -53,18 +54,20 @@ class Plan:
             told[f"HEARBACK_{service.upper()}_DATABASE_URL"] = self.database_url(service)
             told[port_variable(service)] = str(self.settings.port_of(service))
         told["HEARBACK_ALERTS_ALLOW_PRIVATE_RECEIVERS"] = "true"  # receivers of a try-out listen on this machine
-        told["HEARBACK_ALERTS_SECRETS_KEY"] = self._secrets_key()
+        told["HEARBACK_ALERTS_SECRETS_KEY"] = self._secrets_key("alerts", self.settings.alerts_secrets_key)
+        told["HEARBACK_INGEST_SECRETS_KEY"] = self._secrets_key("ingest", self.settings.ingest_secrets_key)
+        told["HEARBACK_INGEST_PUBLIC_URL"] = self.settings.ingest_public_url or f"http://{HOST}:{self.settings.port_of('ingest')}"
         return told
 
-    def _secrets_key(self) -> str:
-        """The key that seals what receivers are told: the one named in the environment, else one that stays with the data."""
-        named = self.settings.alerts_secrets_key
+    def _secrets_key(self, service: str, named: SecretStr | None) -> str:
+        """The key that seals the secrets of a service's customers: the one named in the environment, else one that stays with the data."""
         if named is not None:
             return named.get_secret_value()
-        kept = read_file(self.state.secrets_key)
+        file = self.state.secrets_keys[service]
+        kept = read_file(file)
         if kept is None:
             kept = Fernet.generate_key().decode()
-            replace_file(self.state.secrets_key, kept)
+            replace_file(file, kept)
         return kept
 
     def service_parts(self, client: httpx.AsyncClient) -> list[Service]:
