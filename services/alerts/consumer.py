@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.alerts.clocks import take_case_events
 from services.alerts.configuration import meet_tenants
 from services.alerts.samples import take_samples
+from shared.contracts.decoding import decode
 from shared.contracts.topics import CASES_EVENTS, METRICS_UPDATED
 from shared.kafka.batch import Received
 
@@ -19,6 +20,8 @@ BATCH = 200
 
 class AlertsHandler:
     """The shared.kafka.batch.Handler of alerts."""
+
+    read = staticmethod(decode)
 
     def __init__(self) -> None:
         self._met: set[str] = set()

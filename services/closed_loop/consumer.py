@@ -29,7 +29,7 @@ from services.closed_loop.domain.opening import Configuration, open_case
 from services.closed_loop.domain.refusals import ClockRefused
 from services.closed_loop.schema import seen_events
 from services.closed_loop.store import CaseKey, add_files, clock_now, key_of, load, save, write_journal
-from shared.contracts.decoding import Event
+from shared.contracts.decoding import Event, decode
 from shared.contracts.identity import event_hash
 from shared.database.outbox import enqueue
 from shared.database.rows import Row
@@ -87,6 +87,8 @@ class _Pass:
 
 class ClosedLoopHandler:
     """The shared.kafka.batch.Handler of closed_loop."""
+
+    read = staticmethod(decode)
 
     def __init__(self, calendars: Calendars) -> None:
         self._calendars = calendars

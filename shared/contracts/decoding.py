@@ -3,6 +3,7 @@
 A fast typed decoder goes first. Whatever it refuses is parsed again by pydantic, whose verdict is final and whose findings are told.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -122,13 +123,26 @@ def decode(value: bytes | None) -> Event:
     `data` is the struct derived from the type's model, with the same attributes. Raises InvalidEvent; reasons: empty (also a tombstone),
     not_json, not_text, invalid_envelope, unknown_type, invalid_data, time_out_of_range.
     """
+    return _decode(value, _reader_data)
+
+
+def decoder_of(*fields: str) -> Callable[[bytes | None], Event]:
+    """A `decode` for who looks at these fields of `data` alone, several times as fast: others, and rules between fields, are passed over.
+
+    What an event's type does not have is no attribute of its `data`.
+    """
+    decoders = {name: msgspec.json.Decoder(_READER.part(kind.data, fields)).decode for name, kind in EVENT_TYPES.items()}
+    return lambda value: _decode(value, decoders)
+
+
+def _decode(value: bytes | None, data_decoders: Mapping[str, Callable[[msgspec.Raw], Any]]) -> Event:
     if not value:
         raise InvalidEvent("empty", [FieldError((), "is a record without a value")])
     try:
-        if _NUL in value:
+        if b"\\" in value and _NUL in value:  # a single byte is looked for much faster
             raise ValueError("perhaps a NUL")
         event: Event = _event(value)
-        data = _reader_data[event.type](event.data)
+        data = data_decoders[event.type](event.data)
     except _REFUSED_FAST:
         model = judge_record(value)
         data = _READER.convert(model.data)

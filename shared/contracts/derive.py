@@ -5,7 +5,7 @@ therefore becomes a field that the fast decoder takes only when it is absent or 
 """
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -14,7 +14,7 @@ import msgspec
 from pydantic import AfterValidator, BeforeValidator, WrapValidator
 from pydantic.fields import FieldInfo
 
-from shared.contracts.fields import Record, instant, one_scalar, plain_json, text_only, within_range, zoned
+from shared.contracts.fields import Record, Rule, instant, one_scalar, plain_json, text_only, within_range, zoned
 
 CHECKED_AFTER_DECODING: dict[Callable[..., Any], Callable[[Any], Any]] = {instant: within_range, plain_json: plain_json}
 """Validators of fields that the structs run too, and what is run for each."""
@@ -43,19 +43,26 @@ class Family:
     def struct(self, model: type[Record]) -> type[msgspec.Struct]:
         """The struct of one model; a field of a type variable (the envelopes' `data`) stays undecoded bytes, msgspec.Raw."""
         if model not in self._structs:
-            _refuse_unknown_validators(model)
-            self._structs[model] = msgspec.defstruct(
-                model.__name__,
-                [self._field(name, field) for name, field in model.model_fields.items()],
-                namespace=_after_decoding(model),
-                module=__name__,
-                frozen=True,
-                kw_only=True,
-                omit_defaults=True,
-                forbid_unknown_fields=self._forbid_unknown_fields,
-                gc=False,  # trees of values: no struct can be part of a cycle
-            )
+            self._structs[model] = self._made(model, model.model_fields, model.rules)
         return self._structs[model]
+
+    def part(self, model: type[Record], fields: Collection[str]) -> type[msgspec.Struct]:
+        """A struct of only those of these fields that the model has, without the rules between its fields."""
+        return self._made(model, {name: field for name, field in model.model_fields.items() if name in fields}, ())
+
+    def _made(self, model: type[Record], fields: Mapping[str, FieldInfo], rules: Sequence[Rule]) -> type[msgspec.Struct]:
+        _refuse_unknown_validators(model)
+        return msgspec.defstruct(
+            model.__name__,
+            [self._field(name, field) for name, field in fields.items()],
+            namespace=_after_decoding(fields, rules),
+            module=__name__,
+            frozen=True,
+            kw_only=True,
+            omit_defaults=True,
+            forbid_unknown_fields=self._forbid_unknown_fields,
+            gc=False,  # trees of values: no struct can be part of a cycle
+        )
 
     def convert(self, value: Any) -> Any:
         """The struct with the content of a pydantic instance, for what only pydantic could read."""
@@ -137,12 +144,11 @@ def _refuse_unknown_validators(model: type[Record]) -> None:
         raise Inexpressible(f"{model.__name__} has validators that the fast decoder would not run: {sorted(unknown)}; write them as rules")
 
 
-def _after_decoding(model: type[Record]) -> dict[str, Callable[[Any], None]]:
-    """`__post_init__`, where a model has something that only code can check."""
-    rules = model.rules
+def _after_decoding(fields: Mapping[str, FieldInfo], rules: Sequence[Rule]) -> dict[str, Callable[[Any], None]]:
+    """`__post_init__`, where there is something that only code can check."""
     checks = [
         (name, check)
-        for name, field in model.model_fields.items()
+        for name, field in fields.items()
         for validator, check in CHECKED_AFTER_DECODING.items()
         if _holds(validator, [field.annotation, *field.metadata])
     ]

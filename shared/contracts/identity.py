@@ -4,6 +4,9 @@ import uuid
 from functools import lru_cache
 from hashlib import blake2b
 
+_UNKNOWN = uuid.SafeUUID.unknown
+"""Asked for once: a member of an enumeration costs as much as the hash."""
+
 
 def event_hash(source: str, id: str) -> uuid.UUID:
     """The 128-bit BLAKE2b hash that `seen` keeps of an event, beside its tenant.
@@ -14,7 +17,7 @@ def event_hash(source: str, id: str) -> uuid.UUID:
     named.update(id.encode())
     found = uuid.UUID.__new__(uuid.UUID)  # its constructor, made to be called in six ways, takes twice as long as the hash
     object.__setattr__(found, "int", int.from_bytes(named.digest(), "big"))
-    object.__setattr__(found, "is_safe", uuid.SafeUUID.unknown)
+    object.__setattr__(found, "is_safe", _UNKNOWN)
     return found
 
 

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.contracts.decoding import Event, decode
 from shared.database.engine import Sessions
 from shared.database.offsets import Move, Partition, advance
 from shared.database.outbox import enqueue
@@ -33,13 +32,13 @@ log = structlog.get_logger()
 
 
 class Received(NamedTuple):
-    """An event and where it stood on Kafka; `appended_at` is the broker's time.
+    """What a handler read of a record (its event, unless it says otherwise), and where that stood; `appended_at` is the broker's time.
 
     `traceparent` is the trace that the event belongs to; what a handler sends because of it alone carries it on, and what it sends
     because of several carries on that of the batch.
     """
 
-    event: Event
+    event: Any
     topic: str
     partition: int
     offset: int
@@ -48,20 +47,26 @@ class Received(NamedTuple):
 
 
 class Handler(Protocol):
-    """What a service does with events. Runs inside the batch's transaction; decides by `seen` what is new."""
+    """What a service does with events."""
+
+    def read(self, value: bytes | None) -> Any:
+        """What `apply` needs of one record, worked out while PostgreSQL is busy with the batch before. Raises InvalidEvent."""
 
     async def apply(self, session: AsyncSession, batch: Sequence[Received]) -> None:
-        """Change state and write outbox rows. Never commits. Raises InvalidEvent when data can never be processed."""
+        """Change state and write outbox rows, inside the batch's transaction; decide by `seen` what is new.
+
+        Never commits. Raises InvalidEvent when data can never be processed.
+        """
 
 
 @dataclass(slots=True)
 class Item:
-    """A record on its way through: `expected` is the stored offset before it, `event` what it decodes to, `received` what is handled."""
+    """A record on its way through: `expected` is the stored offset before it, `event` what is read of it, `received` what is handled."""
 
     partition: Partition
     record: SourceRecord
     expected: int
-    event: Event | None = None
+    event: Any = None
     received: Received | None = None
     refusal: InvalidEvent | None = None
 
@@ -86,7 +91,7 @@ class BatchProcessor:
             for item in items[first : first + DECODED_AT_ONCE]:
                 if is_for(self._group, item.record.headers):
                     try:
-                        item.event = decode(item.record.value)
+                        item.event = self._handler.read(item.record.value)
                     except InvalidEvent as refused:
                         item.refusal = refused
 
@@ -171,7 +176,7 @@ class BatchProcessor:
                       partition=item.record.partition, offset=item.record.offset)  # fmt: skip
 
 
-def _received(event: Event, record: SourceRecord, batch: Span) -> Received:
+def _received(event: Any, record: SourceRecord, batch: Span) -> Received:
     trace = batch.carries(_trace_of(record))
     return Received(event, record.topic, record.partition, record.offset, record.appended_at, trace)
 

@@ -1,15 +1,17 @@
 """The consumer loop: batches in, one transaction a batch, the stored offset moved last in it.
 
 The flow of a batch: `_fetch` (and decode) → `_start` → BatchProcessor (handle, dead letters, offsets) → commit. While one batch
-waits for PostgreSQL the next is fetched, decoded and held; then nothing more is taken, but `getmany` is still called, never under a
+waits for PostgreSQL the next ones are fetched, decoded and held; then nothing more is taken, but `getmany` is still called, never under a
 timeout of asyncio's and never too rarely, because an idle member of a group may never come back into it.
 """
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -29,6 +31,8 @@ from shared.loops import Beat, backoff, stopped_within
 from shared.settings import KafkaSettings
 
 BATCH = 5000
+HELD_BATCHES = 2
+"""Batches that are decoded before their turn: with one alone this process would wait at the end of each transaction."""
 POLL_MILLISECONDS = 200
 HEARTBEAT_SECONDS = 1.0
 STALE_BATCHES_IN_A_ROW = 3
@@ -87,7 +91,7 @@ class Consumer:
         self._read_until: dict[Partition, datetime] = {}
         self._in_flight: asyncio.Task[None] | None = None
         self._in_flight_items: Sequence[Item] = ()
-        self._held: Sequence[Item] = ()
+        self._held: deque[Sequence[Item]] = deque()
         self._stale_in_a_row = 0
         self._owned_assignment = 0
         self._next_heartbeat = 0.0
@@ -139,8 +143,8 @@ class Consumer:
         await self._collect()
         if self._assignments.count != self._owned_assignment:
             await self._take_over_partitions()
-        elif not self._held:
-            self._held = await self._fetch()
+        elif len(self._held) < HELD_BATCHES and (items := await self._fetch(wait=not self._held)):
+            self._held.append(items)
         elif self._in_flight is not None:
             await self._wait_for_batch()
         if self._held and self._in_flight is None:
@@ -149,7 +153,7 @@ class Consumer:
             self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
             await self._heartbeat()
 
-    async def _fetch(self) -> Sequence[Item]:
+    async def _fetch(self, *, wait: bool) -> Sequence[Item]:
         """The next records, decoded, live ones first; backfill only when these do not fill the batch."""
         live = [p for p in self._client.assignment() if p.topic in self._live]
         rest = [p for p in self._client.assignment() if p.topic not in self._live]
@@ -160,7 +164,7 @@ class Consumer:
             room = self._batch - sum(map(len, fetched.values()))
             if rest and room:
                 fetched |= await self._client.getmany(*rest, timeout_ms=0, max_records=room)
-            if not fetched:
+            if not fetched and wait:
                 fetched = await self._client.getmany(timeout_ms=POLL_MILLISECONDS, max_records=self._batch)
         except OffsetOutOfRangeError as error:
             raise self._outside_the_log(error) from error
@@ -184,7 +188,7 @@ class Consumer:
         return items
 
     def _start(self) -> None:
-        self._in_flight_items, self._held = self._held, ()
+        self._in_flight_items = self._held.popleft()
         self._in_flight = asyncio.create_task(self._processor.process(self._in_flight_items, self._oldest_unread))
 
     def _oldest_unread(self, partition: Partition, next_offset: int, read_until: datetime | None) -> datetime | None:
@@ -193,7 +197,11 @@ class Consumer:
         end = self._end(partition)
         if end is not None and end <= next_offset:
             return None
-        return next((i.record.appended_at for i in self._held if i.expected == next_offset and i.partition == partition), read_until)
+        return next((i.record.appended_at for i in self._in_hand() if i.expected == next_offset and i.partition == partition), read_until)
+
+    def _in_hand(self) -> Iterator[Item]:
+        """What is read and not begun, in its order."""
+        return chain.from_iterable(self._held)
 
     def _end(self, partition: Partition) -> int | None:
         """The offset after the log's last record, as the broker told it last; None while it has not."""
@@ -234,7 +242,7 @@ class Consumer:
 
     async def _take_over_partitions(self) -> None:
         """After a rebalance or a lost batch: read the stored offsets, seek to them, and go on from there."""
-        self._held = ()
+        self._held.clear()
         if self._in_flight is not None:
             await self._wait_for_batch()
             return
@@ -271,7 +279,7 @@ class Consumer:
     async def _heartbeat(self) -> None:
         """Tell how far each partition is read, also when nothing comes, and let Kafka's own lag tools know it too."""
         moves, commits = [], {}
-        unread = {item.partition: item for item in (*reversed(self._held), *reversed(self._in_flight_items))}
+        unread = {item.partition: item for item in (*reversed(list(self._in_hand())), *reversed(self._in_flight_items))}
         for partition, position in self._positions.items():
             end = self._end(partition)
             if end is None:
@@ -334,7 +342,8 @@ class Consumer:
 
     async def _drain(self) -> None:
         """Finish the batch in flight, give up what is held (nobody has acted on it), leave the group."""
-        self._held, self._positions, self._owned_assignment = (), {}, 0
+        self._held.clear()
+        self._positions, self._owned_assignment = {}, 0
         try:
             if self._in_flight is not None:
                 self._processor.stop_waiting()

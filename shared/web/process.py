@@ -55,7 +55,7 @@ def _spare_the_garbage_collector() -> None:
     """What exists now stays for good: leave it out of every collection, and collect the rest less often."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(250_000, 20, 20)
 
 
 async def _serve(server: uvicorn.Server, listening: socket.socket) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts import decoding
-from shared.contracts.decoding import Submitted, admit, decode, encode, encode_own
+from shared.contracts.decoding import Submitted, admit, decode, decoder_of, encode, encode_own
 from shared.contracts.derive import Family
 from shared.contracts.envelope import Envelope
 from shared.contracts.examples import EXAMPLES
@@ -116,6 +116,19 @@ def test_every_generated_record_is_decoded_as_pydantic_reads_it(record: dict[str
     event = decode(value)
 
     assert content(event) == content(judge_record(value))
+
+
+@given(records(), st.sets(st.sampled_from(["channel", "customer", "revision", "answers", "text", "handle_seconds", "rating"])))
+def test_a_decoder_of_some_fields_reads_what_the_whole_one_reads_of_them(record: dict[str, Any], fields: set[str]) -> None:
+    value = json.dumps(record).encode()
+
+    some, whole = decoder_of(*fields)(value), decode(value)
+
+    assert {name: content(getattr(some, name)) for name in Envelope.model_fields if name != "data"} == {
+        name: content(getattr(whole, name)) for name in Envelope.model_fields if name != "data"
+    }
+    held = fields & set(whole.data.__struct_fields__)
+    assert {name: content(getattr(some.data, name)) for name in held} == {name: content(getattr(whole.data, name)) for name in held}
 
 
 def decode_as_pydantic(value: bytes) -> None:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from services.cli.stack.ports import free_port
 from services.scoring.api import metric_routes
 from services.scoring.consumer import ScoringHandler
+from services.scoring.domain.observations import observation
 from shared.clock import utc_now
 from shared.contracts.decoding import Event
 from shared.contracts.topics import FEEDBACK_EVENTS
@@ -60,7 +61,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 async def happen(sessions: Sessions, *events: Event) -> None:
     async with sessions.begin() as session:
-        await ScoringHandler().apply(session, [Received(one, FEEDBACK_EVENTS, 0, 0, utc_now()) for one in events])
+        await ScoringHandler().apply(session, [Received(observation(one), FEEDBACK_EVENTS, 0, 0, utc_now()) for one in events])
 
 
 def answered(id: str, *answers: dict[str, Any], channel: str = "phone", at: datetime | None = None, tenant: str = "acme") -> Event:

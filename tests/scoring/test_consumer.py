@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.scoring.consumer import ScoringHandler
 from services.scoring.domain.instruments import UNIT
+from services.scoring.domain.observations import observation
 from services.scoring.domain.slices import TOTAL, Slice
 from services.scoring.domain.windows import Minutes, minute_of
 from services.scoring.sources import writer_of
@@ -23,7 +24,7 @@ CHANNELS = ("phone", "chat", "web")
 
 
 def received(said: Said, partition: int = 0, topic: str = FEEDBACK_EVENTS, tenant: str = "acme") -> Received:
-    return Received(said.event(tenant), topic, partition, 0, NOON)
+    return Received(observation(said.event(tenant)), topic, partition, 0, NOON)
 
 
 async def apply(sessions: Sessions, handler: ScoringHandler, batch: Sequence[Received]) -> None:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from services.scoring.consumer import ScoringHandler
+from services.scoring.domain.observations import observation
 from services.scoring.publisher import Publisher, PublisherMetrics
 from services.scoring.sources import GROUP, LIVE
 from services.scoring.wanted import WantedSeries
@@ -79,7 +80,7 @@ async def say(
     at = utc_now() - timedelta(minutes=minutes_ago)
     said = event("feedback.survey_answered.v1", data, id=id, at=at, received=utc_now(), tenant=tenant)
     async with sessions.begin() as session:
-        await ScoringHandler().apply(session, [Received(said, FEEDBACK_EVENTS, 0, 0, utc_now())])
+        await ScoringHandler().apply(session, [Received(observation(said), FEEDBACK_EVENTS, 0, 0, utc_now())])
 
 
 async def age_claims(sessions: Sessions, seconds: float) -> None:

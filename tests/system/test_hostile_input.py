@@ -21,6 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import utc_now
+from shared.contracts.decoding import decode
 from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS, TOPICS, dead_topic
 from shared.database.engine import Sessions, create_engine, create_sessions
 from shared.database.offsets import read_positions
@@ -147,7 +148,7 @@ async def test_a_body_of_ten_megabytes_is_refused_and_the_answer_can_be_read(cli
 
 
 def poison_records() -> dict[str, tuple[bytes | None, str]]:
-    """Bytes that no consumer can process, and the reason that their dead letter must tell."""
+    """Bytes that no consumer can process, wrong where scoring reads them, and the reason that their dead letter must tell."""
     good = answered("poison", "c-1") | {"tenant": TENANT, "receivedat": utc_now().isoformat()}
 
     def wrong(**change: Any) -> bytes:
@@ -165,12 +166,12 @@ def poison_records() -> dict[str, tuple[bytes | None, str]]:
         "year 9999": (wrong(time="9999-12-31T23:59:59Z"), "time_out_of_range"),
         "year 9999, also received": (wrong(time="9999-12-31T00:00:00Z", receivedat="9999-12-31T00:00:00Z"), "time_out_of_range"),
         "NUL": (wrong_data(comment=f"{MARKER}\0"), "not_text"),
-        "surrogate": (wrong_data(comment=f"{MARKER}\ud800"), "not_text"),
+        "surrogate": (wrong_data(answers=[{"question": f"{MARKER}\ud800", "instrument": "nps", "score": 9}]), "not_text"),
         "unknown type": (wrong(type="feedback.sung.v1"), "unknown_type"),
         "foreign pattern": (wrong(tenant=f"{MARKER} / umbrella"), "invalid_envelope"),
         "no tenant": (json.dumps({k: v for k, v in good.items() if k != "tenant"}).encode(), "invalid_envelope"),
         "oversized id": (wrong(id="x" * 20_000), "invalid_envelope"),
-        "oversized value": (wrong_data(product="x" * 800_000), "invalid_data"),
+        "oversized value": (wrong_data(answers=[{"question": "x" * 800_000, "instrument": "nps", "score": 9}]), "invalid_data"),
         "impossible score": (wrong_data(answers=[{"question": "q", "instrument": "nps", "score": 11}]), "invalid_data"),
         "array": (b"[" * 5000 + b"]" * 5000, "not_json"),
     }
@@ -181,6 +182,8 @@ class Recording:
     """A consumer of another service, which keeps what it is given."""
 
     seen: list[str] = field(default_factory=list)
+
+    read = staticmethod(decode)
 
     async def apply(self, session: AsyncSession, batch: Sequence[Received]) -> None:
         self.seen += [received.event.id for received in batch if received.event.tenant == TENANT]

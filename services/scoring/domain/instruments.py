@@ -37,7 +37,8 @@ def contributions(event: Event) -> Contributions:
             for answer in event.data.answers
             if answer.score is not None and answer.instrument in _PLACES
         ]
-        return tuple(measure for measure, _ in placed), tuple(component for _, component in placed)
+        measures, components = zip(*placed, strict=True) if placed else _NOTHING
+        return measures, components
     return _COUNTERS.get(event.type, _NOTHING)
 
 

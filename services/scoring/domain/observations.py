@@ -9,13 +9,16 @@ from services.scoring.domain.windows import buckets_of, minute_of
 from shared.contracts.decoding import Event
 from shared.contracts.identity import event_hash
 
+READ_FIELDS = ("channel", "revision", "answers")
+"""All that an observation is made of, of an event's `data`."""
+
 Observation = Mapping[str, Any]
 """A row of `observations`; a plain mapping, because tens of thousands a second pass from here to COPY."""
 
 Deltas = dict[tuple[Slice, int, int, int], int]
 """(slice, level in minutes, start in minutes since the epoch, component) → the amount to add, never 0."""
 
-_Place = tuple[str, str, str, int, int]  # tenant, channel, measure, minute, component
+_Kind = tuple[str, str, int, tuple[str, ...], tuple[int, ...]]  # tenant, channel, minute, measures, components
 
 
 def observation(event: Event) -> dict[str, Any]:
@@ -39,28 +42,26 @@ def observation(event: Event) -> dict[str, Any]:
 
 def deltas(fresh: Iterable[Observation], revised: Sequence[tuple[Observation, Observation]] = ()) -> Deltas:
     """What the buckets gain: fresh rows add; of (new, old) pairs the old is taken out of its own minute and channel, the new put in."""
-    places: dict[_Place, int] = {}
+    kinds: dict[_Kind, int] = {}
     for row in fresh:
-        _add(places, row, 1)
+        _count(kinds, row, 1)
     for new, old in revised:
-        _add(places, old, -1)
-        _add(places, new, 1)
+        _count(kinds, old, -1)
+        _count(kinds, new, 1)
     spread: Deltas = {}
-    for (tenant, channel, measure, minute, component), amount in places.items():
+    for (tenant, channel, minute, measures, components), amount in kinds.items():
         if amount:
             buckets = buckets_of(minute)
-            for line in slices_of(tenant, measure, channel):
-                for level, start in buckets:
-                    key = (line, level, start, component)
-                    spread[key] = spread.get(key, 0) + amount
+            for measure, component in zip(measures, components, strict=True):
+                for line in slices_of(tenant, measure, channel):
+                    for level, start in buckets:
+                        key = (line, level, start, component)
+                        spread[key] = spread.get(key, 0) + amount
     return {key: amount for key, amount in spread.items() if amount}
 
 
-def _add(places: dict[_Place, int], row: Observation, amount: int) -> None:
+def _count(kinds: dict[_Kind, int], row: Observation, amount: int) -> None:
     measures: Sequence[str] = row["measures"]
-    if not measures:
-        return
-    tenant, channel, minute = row["tenant"], row["channel"], minute_of(row["occurred_at"])
-    for measure, component in zip(measures, row["components"], strict=True):
-        key = (tenant, channel, measure, minute, component)
-        places[key] = places.get(key, 0) + amount
+    if measures:
+        kind = (row["tenant"], row["channel"], minute_of(row["occurred_at"]), tuple(measures), tuple(row["components"]))
+        kinds[kind] = kinds.get(kind, 0) + amount

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import utc_now
 from shared.contracts.decoding import admit as admit_event
-from shared.contracts.decoding import encode
+from shared.contracts.decoding import decode, encode
 from shared.contracts.identity import event_hash
 from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from shared.database.engine import Sessions
@@ -32,6 +32,8 @@ from tests.shared.tables import notes
 
 class Recorder:
     """A handler that notes each new event once, in the batch's transaction, and refuses what the test names."""
+
+    read = staticmethod(decode)
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
