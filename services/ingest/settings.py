@@ -43,6 +43,14 @@ class IngestSettings(ServiceSettings):
     """What may wait for Kafka in memory; above it requests are refused with 503 at once."""
     bulk_bytes: Annotated[int, Field(ge=64 * 1024)] = 1024 * 1024
     """The share of the queue that history, imports and streams have together, so that single events do not wait behind them."""
+    import_bytes: Annotated[int, Field(ge=1024)] = 1024**3
+    """Of one file to be imported. It lies in PostgreSQL until its import has ended."""
+    import_unpacked_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024**3
+    """Of what an XLSX file unpacks to."""
+    import_workers: Annotated[int, Field(ge=1, le=8)] = 2
+    """Imports that one process works on at a time."""
+    import_lease_seconds: Annotated[float, Field(ge=2)] = 30.0
+    """An import whose worker was silent for so long is gone on with by another."""
     remembered_ids: Annotated[int, Field(ge=0)] = 50_000
     """How many lately acknowledged ids a replica remembers, to tell a client of its repetitions."""
 

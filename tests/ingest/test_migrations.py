@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import Connection
 
 import services.ingest.channels.schema
+import services.ingest.imports.schema
 import services.ingest.surveys.schema  # noqa: F401 - adds its tables
 from services.ingest.schema import metadata
 from shared.database.engine import create_engine

@@ -1,0 +1,185 @@
+"""An import under way: from the row after the last that is accounted for to the end of the file.
+
+A batch is on Kafka before it is accounted for. Whoever dies in between leaves rows on Kafka that are sent once more with the same ids, and
+counted once: by the accounting because it moves with the batch, by readers because they know the ids.
+"""
+
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from services.ingest.imports import store
+from services.ingest.imports.cells import Row, Table, UnreadableFile
+from services.ingest.imports.checking import with_columns_of
+from services.ingest.imports.interpreting import Interpreter, refusal_of, shown_cells
+from services.ingest.imports.known_rows import KnownRows
+from services.ingest.imports.mapping import Mapping
+from services.ingest.imports.pacing import Pace
+from services.ingest.imports.reading import Form, opened
+from services.ingest.imports.store import Import, Progress, RefusedRow
+from services.ingest.intake import Accepted, Intake
+from shared.clock import Clock
+from shared.database.engine import Sessions
+from shared.database.sqlstates import typed_database_errors
+from shared.errors import InvalidEvent, Unavailable
+from shared.loops import backoff
+from shared.observability.tracing import traceparent_from
+
+BATCH_ROWS = 250
+BATCH_BYTES = 256 * 1024
+RATE_SECONDS = 1.0
+SAME_ID = "another row of the file has this id and says something else: give it a higher revision, or map another column to id"
+
+log = structlog.get_logger()
+
+
+class ImportMetrics:
+    """What imports tell Prometheus; no tenant in a label."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._rows = Counter("hearback_ingest_import_rows", "Rows of imports that are accounted for.", ["outcome"], registry=registry)
+
+    def accounted(self, accepted: int, duplicate: int, refused: int) -> None:
+        """So many more rows."""
+        for outcome, count in (("accepted", accepted), ("duplicate", duplicate), ("refused", refused)):
+            self._rows.labels(outcome).inc(count)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows that are not accounted for yet."""
+
+    rows: int = 0
+    bytes: int = 0
+    duplicate: int = 0
+    accepted: list[Accepted] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+
+    @property
+    def full(self) -> bool:
+        """Whether it should go before more is read."""
+        return self.rows >= BATCH_ROWS or self.bytes >= BATCH_BYTES
+
+
+class Run:
+    """One worker's passage through one file."""
+
+    def __init__(self, one: Import, intake: Intake, sessions: Sessions, metrics: ImportMetrics, pace: Pace, clock: Clock) -> None:
+        self._one = one
+        self._intake = intake
+        self._sessions = sessions
+        self._metrics = metrics
+        self._pace = pace
+        self._clock = clock
+        self._read = one.read
+        self._trace = traceparent_from(None)
+        self._rate = one.rows_per_second
+        self._measured = (time.monotonic(), one.read)
+
+    async def through(self, path: Path, zone: ZoneInfo, max_unpacked_bytes: int) -> None:
+        """Go through the file. Raises Interrupted, and UnreadableFile where it turns out broken, what stands before accounted for."""
+        mapping = None if self._one.mapping is None else Mapping.model_validate(self._one.mapping)
+        form = with_columns_of(Form.model_validate(self._one.form), mapping)
+        with opened(path, form, max_unpacked_bytes) as file, closing(KnownRows(path.with_suffix(".known"))) as known:
+            for _ in file.preparing:
+                await self._pace.turn()
+            table = file.table()
+            await self._rows(table, Interpreter(mapping, table.columns, zone, backfill=not self._one.act), known, form)
+
+    async def _rows(self, table: Table, interpreter: Interpreter, known: KnownRows, form: Form) -> None:
+        source = f"/imports/{self._one.name or form.digest}"
+        batch, position = Batch(), 0
+        try:
+            for row in table.rows:
+                position += 1
+                if position > self._one.read:
+                    self._take(batch, row, position, interpreter, known, source)
+                else:  # accounted for already, by whoever worked on it before
+                    _, _, key, content = interpreter.interpret(row)
+                    known.add(key, content)
+                if batch.full:
+                    await self._finish(batch, table.share())
+                    batch = Batch()
+                await self._pace.turn()
+        except UnreadableFile:
+            await self._finish(batch, table.share())
+            raise
+        await self._finish(batch, 1.0)
+
+    def _take(self, batch: Batch, row: Row, position: int, interpreter: Interpreter, known: KnownRows, source: str) -> None:
+        """Put a row into the batch as what it is: accepted, duplicate or refused."""
+        item, reason, key, content = interpreter.interpret(row)
+        batch.rows += 1
+        seen = known.add(key, content)
+        if seen == "same":
+            batch.duplicate += 1
+            return
+        if seen == "other":
+            reason, item = SAME_ID, None
+        if item is not None:
+            now: datetime = self._clock()
+            try:
+                judged = self._intake.judge(self._one.tenant, item, source=source, id=content.hex(), now=now, traceparent=self._trace,
+                                            place=position, may_backfill=True)  # fmt: skip
+            except InvalidEvent as wrong:
+                reason = refusal_of(wrong)
+            else:
+                batch.accepted.append(judged)
+                batch.bytes += len(judged.record.value)
+                return
+        cells = shown_cells(row)
+        batch.refused.append(RefusedRow(position, row.line, reason or "", cells))
+        batch.bytes += sum(map(len, cells))
+
+    async def _finish(self, batch: Batch, share: float) -> None:
+        """Publish what was accepted and account for the batch, however long Kafka or PostgreSQL may be away. Raises Interrupted."""
+        if not batch.rows:
+            return
+        await self._publish(batch.accepted)
+        before, self._read = self._read, self._read + batch.rows
+        progress = Progress(before, self._read, len(batch.accepted), batch.duplicate, batch.refused, share, self._measure())
+        pauses = backoff()
+        while True:
+            try:
+                with typed_database_errors():
+                    async with self._sessions.begin() as session:
+                        cancelling = await store.advance(session, self._one, self._pace.lease_seconds, progress)
+                break
+            except Unavailable as away:
+                log.warning("an import waits", action="import_waits", dependency=away.dependency, detail=away.detail)
+                await self._wait(next(pauses), None)
+        if cancelling is not None:
+            self._metrics.accounted(len(batch.accepted), batch.duplicate, len(batch.refused))
+        self._pace.heard(cancelling)
+
+    async def _publish(self, accepted: list[Accepted]) -> None:
+        missing, pauses = accepted, backoff()
+        while missing:
+            try:
+                present = {item.place for item in await self._intake.publish(missing, bulk=True)}
+            except Unavailable as away:
+                log.warning("an import waits", action="import_waits", dependency=away.dependency, detail=away.detail)
+                await self._wait(next(pauses), away.dependency)
+                continue
+            missing = [item for item in missing if item.place not in present]
+
+    async def _wait(self, seconds: float, waiting_for: str | None) -> None:
+        self._pace.go_on()
+        await self._pace.rest(seconds)
+        if waiting_for is not None:
+            await self._pace.hold(waiting_for)
+
+    def _measure(self) -> float:
+        """Rows a second, over the last second or more."""
+        at, read = self._measured
+        now = time.monotonic()
+        if now - at >= RATE_SECONDS:
+            self._rate = (self._read - read) / (now - at)
+            self._measured = (now, self._read)
+        return self._rate
