@@ -2,7 +2,6 @@
 
 TO_COME = {
     # Contact centre and help desk
-    "twilio",
     "zendesk",
     "intercom",
     "salesforce",

@@ -1,0 +1,112 @@
+"""Twilio: text messages, digits and words gathered on a call, ends of calls, tasks of TaskRouter, fates of our own messages.
+
+Signed over the URL that Twilio called and the form's fields; a body of another kind is covered by its SHA-256 in the query.
+https://www.twilio.com/docs/usage/webhooks/webhooks-security
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from services.ingest.adapters import twilio_reading as reading
+from services.ingest.adapters.adapter import Adapter, Answer, Endpoint, Form, NotProven, Outcome, Request
+from services.ingest.adapters.conversations import Treated
+from services.ingest.adapters.forms import fields, form, query
+from services.ingest.adapters.gathering import gathered
+from services.ingest.adapters.node import NAME_LENGTH
+from services.ingest.adapters.proving import proving
+from services.ingest.adapters.questions import Question, Questions
+from services.ingest.adapters.signatures import base64_text, check_any
+
+NOTHING_TO_SAY = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
+"""TwiML without a verb: no reply to a text message; a call ends."""
+NO_CONTENT = Answer(204)
+
+_STANDARD_PORTS = {"http": ":80", "https": ":443"}
+_DIGITS = Question(instrument="csat", scale_min=1, scale_max=5)
+
+
+class Secrets(Form):
+    """What Twilio signs with."""
+
+    auth_token: Annotated[
+        str, Field(min_length=1, max_length=256, description="The account's Auth Token; in the Twilio Console: Account Info")
+    ]
+
+
+class Options(Treated):
+    """What is asked by text message, as the question `sms`, and on calls, by the name behind a <Gather>'s URL: `?question=…`, without which
+    it is `digits`. Digits are csat of 1 to 5 unless their question is described."""
+
+    survey: Annotated[
+        str,
+        Field(min_length=1, max_length=NAME_LENGTH, description="The survey under which digits, and scores in text messages, are counted"),
+    ] = "twilio"
+    questions: Questions = Field(default_factory=dict)
+
+
+def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
+    """One request; its fields say what it is about."""
+    with proving():
+        written = "".join(_signed_fields(request))
+    keys = [secrets.auth_token.encode() for secrets in endpoint.secrets]
+    signed = [(url + written).encode("utf-8", "surrogatepass") for url in _urls(request.url)]
+    check_any(request.headers.get("x-twilio-signature"), (base64_text(hmac.digest(key, one, "sha1")) for key in keys for one in signed))
+    sent, asked, options = form(request), query(request.url), endpoint.options
+    if sent["EventType"].here:
+        return gathered([reading.task_completed(sent)], NO_CONTENT)
+    if sent["MessageStatus"].here:
+        return gathered([reading.message_failed(sent, asked, request.at)], NO_CONTENT)
+    if sent["MessageSid"].here:
+        return gathered([reading.message(sent, options, options.questions.get("sms"), options.survey, request.at)], NOTHING_TO_SAY)
+    if sent["Digits"].here or sent["SpeechResult"].here:
+        name = asked["question"].name() or "digits"
+        return gathered(
+            [reading.gathered_on_call(sent, name, options.questions.get(name, _DIGITS), options.survey, request.at)], NOTHING_TO_SAY
+        )
+    return gathered([reading.call_ended(sent, endpoint.zone)], NO_CONTENT)
+
+
+def _signed_fields(request: Request) -> Iterator[str]:
+    """Names and values as they are signed: sorted by name, the values of a repeated name once each, sorted."""
+    digest = query(request.url)["bodySHA256"].text()
+    if digest is not None:
+        if not hmac.compare_digest(digest.encode(), hashlib.sha256(request.body).hexdigest().encode()):
+            raise NotProven("wrong_signature")
+        return
+    values: dict[str, set[str]] = {}
+    for name, value in fields(request):
+        values.setdefault(name, set()).add(value)
+    for name in sorted(values):
+        for value in sorted(values[name]):
+            yield name + value
+
+
+def _urls(url: str) -> set[str]:
+    """The URL with and without its scheme's standard port: Twilio signs the one that it was given."""
+    parts = urlsplit(url)
+    port = _STANDARD_PORTS.get(parts.scheme, "")
+    bare = parts.netloc.removesuffix(port)
+    netlocs = {bare, bare + port} if ":" not in bare else {parts.netloc}
+    return {url, *(parts._replace(netloc=netloc).geturl() for netloc in netlocs)}
+
+
+ADAPTER = Adapter(
+    name="twilio",
+    title="Twilio",
+    secrets=Secrets,
+    options=Options,
+    receive=receive,
+    setup=(
+        "Text messages: in the Twilio Console, Phone Numbers, Active numbers, the number, Messaging, A message comes in: {url}, HTTP POST",
+        "Digits on calls: give <Gather> the action {url}?question=NAME and method POST, and describe NAME here unless it is csat of 1 to 5",
+        "Ends of calls: Phone Numbers, the number, Voice, Call status changes: {url}, HTTP POST",
+        "Tasks: TaskRouter, the workspace, Settings, Event callbacks: {url}, event Task completed",
+        "Fates of messages that we send: StatusCallback {url}?invitation=ID, or ?case=ID",
+        "Test: send a text message to the number, or run the call flow; the Console's Monitor, Logs, Errors stays empty",
+    ),
+)
