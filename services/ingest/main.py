@@ -14,6 +14,7 @@ from services.ingest.access_api import key_routes, tenant_routes
 from services.ingest.api import event_routes
 from services.ingest.channels import parts as channels
 from services.ingest.events import Events
+from services.ingest.imports import parts as imports
 from services.ingest.intake import Intake
 from services.ingest.lane import FastLane
 from services.ingest.metrics import IngestMetrics
@@ -36,7 +37,7 @@ from shared.web.health import Health
 from shared.web.process import run_process
 from shared.web.requests import RequestMetrics
 
-ROLES = frozenset({"events", "access", *channels.ROLES})
+ROLES = frozenset({"events", "access", *channels.ROLES, *imports.ROLES})
 DESCRIPTION = "Takes feedback from every channel and puts it on Kafka; owns tenants, keys and channel endpoints."
 
 
@@ -73,12 +74,17 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
                 loops += parts.loops
                 if "events" not in roles:
                     health.add_check(parts.directory.missing)
+            if roles & imports.ROLES:
+                router, workers = imports.import_parts(settings, sessions, intake, registry, utc_now)
+                routers.append(router)
+                loops += workers
         requests = RequestMetrics("ingest", registry)
         events = Events(settings, intake, utc_now)
         if "events" in roles:
             routers.append(event_routes(events))
         app: ASGIApp = create_app(title="Hearback ingest", description=DESCRIPTION, access=access, health=health, registry=registry,
-                                  requests=requests, routers=routers, max_body_bytes=settings.max_body_bytes)  # fmt: skip
+                                  requests=requests, routers=routers, max_body_bytes=settings.max_body_bytes,
+                                  large_bodies=imports.large_bodies(settings))  # fmt: skip
         if "events" in roles:
             app = FastLane(app, events, access, requests)
         return await run_process(

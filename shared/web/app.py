@@ -1,6 +1,7 @@
 """The app factory: what every service's HTTP side has in common, so that a service adds nothing but its routers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Response
@@ -52,8 +53,12 @@ def create_app(
     requests: RequestMetrics,
     routers: Sequence[APIRouter],
     max_body_bytes: int = 1024 * 1024,
+    large_bodies: Mapping[str, int] = MappingProxyType({}),
 ) -> FastAPI:
-    """The service's FastAPI app with health, metrics, `GET /v1/whoami`, problem+json, limits, and its own `routers`."""
+    """The service's FastAPI app with health, metrics, `GET /v1/whoami`, problem+json, limits, and its own `routers`.
+
+    `large_bodies` are limits of single paths, in the place of `max_body_bytes`.
+    """
     responses: dict[int | str, dict[str, Any]] = {
         status: {"model": ProblemBody, "description": text, "content": {MEDIA_TYPE: {}}} for status, text in _PROBLEM_STATUSES.items()
     }
@@ -63,7 +68,7 @@ def create_app(
     for router in (_common_routes(), *routers):
         app.include_router(router, dependencies=[Depends(bearer_scheme)])
     app.include_router(_operation_routes(health, registry))
-    app.add_middleware(RequestLayer, metrics=requests, max_body_bytes=max_body_bytes)
+    app.add_middleware(RequestLayer, metrics=requests, max_body_bytes=max_body_bytes, large_bodies=large_bodies)
     return app
 
 

@@ -1,6 +1,7 @@
 """The layer around every request: trace context, size limit, one log line, duration by route. Pure ASGI, so that it costs little."""
 
 import time
+from collections.abc import Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -84,12 +85,13 @@ class _Exchange:
 
 
 class RequestLayer:
-    """Wraps the app."""
+    """Wraps the app. `large_bodies` are limits of paths that take files."""
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, max_body_bytes: int, large_bodies: Mapping[str, int]) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
+        self._large_bodies = large_bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,12 +99,13 @@ class RequestLayer:
             return
         trace = header(scope, HEADER.encode())
         with Span(traceparent_from(trace)) if scope["path"] in QUIET else serving(scope["method"], trace) as span:
-            await self._serve(scope, _Exchange(receive, send, self._max_body_bytes), span)
+            limit = self._large_bodies.get(scope["path"], self._max_body_bytes)
+            await self._serve(scope, _Exchange(receive, send, limit), limit, span)
 
-    async def _serve(self, scope: Scope, exchange: _Exchange, span: Span) -> None:
+    async def _serve(self, scope: Scope, exchange: _Exchange, limit: int, span: Span) -> None:
         began = time.perf_counter()
         try:
-            check_declared_length(scope, self._max_body_bytes)
+            check_declared_length(scope, limit)
             await self._app(scope, exchange.receive, exchange.send)
         except BodyTooLarge as too_large:
             exchange.too_large = too_large

@@ -96,7 +96,7 @@ class Checker:
             if "id" in mapping.fields and one.name is None:
                 hints.append(UNNAMED)
         preview = self._preview(one, rows, table, mapping, zone, now, problems, hints)
-        return Checked(form, mapping, preview)
+        return Checked(form.model_copy(update={"columns": list(table.columns)}), mapping, preview)
 
     def _preview(self, one: Import, rows: Sequence[Row], table: Table, mapping: Mapping | None, zone: ZoneInfo, now: datetime,
                  problems: list[str], hints: list[str]) -> Preview:  # fmt: skip
