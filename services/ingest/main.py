@@ -19,8 +19,9 @@ from services.ingest.intake import Intake
 from services.ingest.lane import FastLane
 from services.ingest.metrics import IngestMetrics
 from services.ingest.settings import IngestSettings, load_settings
+from services.ingest.surveys import parts as surveys
 from shared.clock import utc_now
-from shared.contracts.topics import ACCESS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS
+from shared.contracts.topics import ACCESS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS, dead_topic
 from shared.database.engine import create_engine, create_sessions
 from shared.database.outbox import Relay
 from shared.database.watch import DatabaseWatch
@@ -37,8 +38,8 @@ from shared.web.health import Health
 from shared.web.process import run_process
 from shared.web.requests import RequestMetrics
 
-ROLES = frozenset({"events", "access", *channels.ROLES, *imports.ROLES})
-DESCRIPTION = "Takes feedback from every channel and puts it on Kafka; owns tenants, keys and channel endpoints."
+ROLES = frozenset({"events", "access", *channels.ROLES, *imports.ROLES, *surveys.ROLES})
+DESCRIPTION = "Takes feedback from every channel and puts it on Kafka; asks customers; owns tenants, keys, channel endpoints and surveys."
 
 
 def main(roles: frozenset[str] = ROLES) -> int:
@@ -55,7 +56,8 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
     access = Access(kafka, utc_now)
     health.add_check(access.missing)
     async with AsyncExitStack() as stack:
-        producer = Producer(kafka, "hearback-ingest", [FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS], settings.queue_bytes)
+        written = [FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS, *map(dead_topic, surveys.TOPICS)]
+        producer = Producer(kafka, "hearback-ingest", written, settings.queue_bytes)
         stack.push_async_callback(producer.close)
         intake = Intake(settings, producer, IngestMetrics(registry))
         loops: list[Loop] = [producer, access.copy]
@@ -78,6 +80,10 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
                 router, workers = imports.import_parts(settings, sessions, intake, registry, utc_now)
                 routers.append(router)
                 loops += workers
+            if roles & surveys.ROLES:
+                asking = surveys.survey_parts(settings, kafka, sessions, intake, registry, utc_now, stack)
+                routers += asking.routers
+                loops += asking.loops
         requests = RequestMetrics("ingest", registry)
         events = Events(settings, intake, utc_now)
         if "events" in roles:

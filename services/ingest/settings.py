@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from shared.delivery.mail import SmtpServer
+from shared.delivery.sms import SmsGateway
+from shared.delivery.wechat import WeChatAccount
 from shared.errors import ConfigurationError
 from shared.settings import ServiceSettings, load
 
@@ -22,6 +25,14 @@ class IngestSettings(ServiceSettings):
     """Fernet keys, with commas between them, that seal the secrets of endpoints. Without one no endpoint can be made."""
     allow_private_addresses: bool = False
     """Whether what customers configure to be called may lie at private, loopback or link-local addresses; never in production."""
+    trusted_proxies: Annotated[int, Field(ge=0)] = 0
+    """How many of our own proxies stand in front of the survey pages and write X-Forwarded-For; by it the rates of visitors are told."""
+    smtp: SmtpServer | None = None
+    """Sends survey invitations: HEARBACK_INGEST_SMTP__HOST, __PORT, __SENDER, __ENCRYPTION, __USERNAME, __PASSWORD."""
+    sms: SmsGateway | None = None
+    """HEARBACK_INGEST_SMS__KIND (twilio or http), __SENDER, __URL, __ACCOUNT, __TOKEN."""
+    wechat: WeChatAccount | None = None
+    """HEARBACK_INGEST_WECHAT__APPID, __SECRET, __TEMPLATE, __FIELDS (JSON), __URL."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 5 * 1024 * 1024
     """Of a request's body, unpacked. NDJSON beyond it is taken as a stream, up to `max_stream_bytes`."""
     max_stream_bytes: Annotated[int, Field(ge=1024)] = 4 * 1024**3

@@ -31,11 +31,16 @@ class SmtpServer(BaseModel):
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """The body of an e-mail's delivery. The text says all that the HTML says."""
+    """The body of an e-mail's delivery. The text says all that the HTML says.
+
+    `unsubscribe` is an address where a POST alone ends such mails (RFC 8058); `sender_name` stands beside the sender's address.
+    """
 
     subject: str
     text: str
     html: str | None = None
+    unsubscribe: str | None = None
+    sender_name: str | None = None
 
     def encode(self) -> bytes:
         """As `NewDelivery.body` holds it."""
@@ -101,14 +106,21 @@ class MailSender:
         message["Message-ID"] = f"<{delivery.id}@{self._domain}>"
         message["In-Reply-To"] = message["References"] = f"<{group}@{self._domain}>"
         message["Date"] = format_datetime(self._clock())
-        message["From"] = Address(addr_spec=self._server.sender)
+        message["From"] = Address(_one_line(mail.sender_name or ""), addr_spec=self._server.sender)
         message["To"] = [Address(addr_spec=recipient) for recipient in target.to]
-        message["Subject"] = " ".join("".join(c if c.isprintable() else " " for c in mail.subject).split())
+        message["Subject"] = _one_line(mail.subject)
         message["Auto-Submitted"] = "auto-generated"
+        if mail.unsubscribe is not None:
+            message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(mail.text)
         if mail.html is not None:
             message.add_alternative(mail.html, subtype="html")
         return message
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _answered(code: int) -> Outcome:

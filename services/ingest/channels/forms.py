@@ -1,6 +1,7 @@
 """What the routes of endpoints take and answer."""
 
 from datetime import datetime
+from functools import reduce
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -217,7 +218,8 @@ def shown(endpoint: StoredEndpoint, adapter: Adapter[Any, Any], public_url: str)
     url = None if adapter.receive is None else f"{public_url.rstrip('/')}/v1/channels/{endpoint.channel}/{endpoint.id}"
     fields = {name: getattr(endpoint, name) for name in EndpointView.model_fields if hasattr(endpoint, name)}
     former = [one.valid_until for one in endpoint.secrets if one.valid_until is not None]
-    setup = [line.replace("{url}", url or "") for line in adapter.setup]
+    known = {"{url}": url or "", "{public}": public_url.rstrip("/"), "{id}": endpoint.id}
+    setup = [reduce(lambda text, name: text.replace(name, known[name]), known, line) for line in adapter.setup]
     told = {"title": adapter.title, "url": url, "setup": setup, "unsigned_body": adapter.unsigned_body}
     return {**fields, **told, "options": dict(endpoint.options), "former_secrets_until": max(former, default=None)}
 

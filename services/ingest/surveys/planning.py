@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.ingest.surveys.domain.definition import Way
-from services.ingest.surveys.domain.people import Contact, language_for, way_for
+from services.ingest.surveys.domain.people import Contact, address_of, language_for, way_for
 from services.ingest.surveys.domain.sampling import Stratum
 from services.ingest.surveys.domain.timing import ask_at, next_allowed
 from services.ingest.surveys.store.invitations import Invitation
@@ -47,11 +47,16 @@ def zone_of(contact: Contact, survey: Survey) -> ZoneInfo:
         return survey.zone
 
 
+def _usable(candidate: Candidate) -> Way | None:
+    way = candidate.way
+    return way if way == "link" or (way is not None and address_of(candidate.contact, way)) else None
+
+
 def plan(survey: Survey, candidate: Candidate, possible: frozenset[Way], now: datetime, *, passed_over: str | None = None) -> Invitation:
     """The invitation, to be sent at its `next_at`, or passed over for a reason: nothing reaches the customer, it is too late, or the one
     given."""
     document, contact = survey.document, candidate.contact
-    way = candidate.way or way_for(contact, document.ways, possible)
+    way = _usable(candidate) if candidate.way else way_for(contact, document.ways, possible)
     zone = zone_of(contact, survey)
     if candidate.happened_at is not None:
         at = ask_at(candidate.happened_at, document.earliest_hours, document.latest_hours, now, zone, document.quiet)
@@ -66,7 +71,7 @@ def plan(survey: Survey, candidate: Candidate, possible: frozenset[Way], now: da
         state="planned" if reason is None else "passed_over", reason=reason, case_id=candidate.case,
         person=keys[0] if keys else None, person_keys=keys, contact=contact.model_dump(exclude_none=True), context=dict(candidate.context),
         segment=stratum.segment, region=stratum.region, product=stratum.product, period=candidate.period,
-        way=way or document.ways[0], language=language_for(contact.language, document.languages),
+        way=way or candidate.way or document.ways[0], language=language_for(contact.language, document.languages),
         sends=0, reminders=document.reminders if candidate.reminders is None else candidate.reminders,
         next_at=at if reason is None else None, created_at=now, expires_at=expires_at, sent_at=None, opened_at=None, answered_at=None,
         finished_at=None, revision=0, given={}, flags=(),

@@ -134,6 +134,9 @@ survey_notes = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("texts", pg.JSONB, nullable=False),
     sa.Column("created_at", INSTANT, nullable=False),
+    sa.Column("told_up_to", sa.Text, nullable=False, comment="the last invitation whose respondent is being told"),
+    sa.Column("next_at", INSTANT, comment="null when everybody is"),
     sa.ForeignKeyConstraint(["tenant", "survey"], ["surveys.tenant", "surveys.id"]),
+    sa.Index(None, "next_at", postgresql_where=sa.text("next_at IS NOT NULL")),
     comment="what was changed, as respondents are told",
 )

@@ -229,7 +229,7 @@ def test_an_adapter_has_cases_and_tells_people_what_to_do(name: str) -> None:
 
     undescribed = list(_undescribed(adapter.secrets))
 
-    assert cases
+    assert cases or (adapter.receive is None and adapter.pull is None), "only what no vendor sends, our own form, needs no case"
     assert not undescribed
     assert adapter.setup
     assert (adapter.receive is None) or any("{url}" in line for line in adapter.setup)

@@ -195,10 +195,13 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("texts", pg.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
+        sa.Column("told_up_to", sa.Text(), nullable=False, comment="the last invitation whose respondent is being told"),
+        sa.Column("next_at", INSTANT, nullable=True, comment="null when everybody is"),
         sa.ForeignKeyConstraint(["tenant", "survey"], ["surveys.tenant", "surveys.id"], name="fk_survey_notes_tenant_survey"),
         sa.PrimaryKeyConstraint("tenant", "survey", "number", name="pk_survey_notes"),
         comment="what was changed, as respondents are told",
     )
+    op.create_index("ix_survey_notes_next_at", "survey_notes", ["next_at"], unique=False, postgresql_where=sa.text("next_at IS NOT NULL"))
 
 
 def downgrade() -> None:

@@ -50,9 +50,9 @@ def _words(value: str) -> str:
 
 def answer(question: Question, given: Given) -> dict[str, Any]:
     """One `answers` entry of `feedback.survey_answered`."""
-    head = {"question": question.id, "instrument": _instrument(question)}
-    if getattr(question, "dimension", None) is not None:
-        head["dimension"] = question.dimension  # type: ignore[union-attr]
+    head: dict[str, Any] = {"question": question.id, "instrument": _instrument(question)}
+    if (dimension := getattr(question, "dimension", None)) is not None:
+        head["dimension"] = dimension
     if isinstance(question, Kano):
         return {**head, **given, "choice": KANO_REPLIES[int(given["functional"]) - 1]}
     if isinstance(question, Ces):

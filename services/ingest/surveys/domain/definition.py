@@ -100,7 +100,7 @@ class SurveyDocument(Part):
         if len(ids) != len(set(ids)):
             raise ValueError("questions need different ids")
         shown = chain((self.title, self.purpose), *(question.texts for question in self.questions))
-        said = [part for part in (self.privacy, self.incentive and self.incentive.text) if part is not None]
+        said = [part for part in (self.privacy, None if self.incentive is None else self.incentive.text) if part is not None]
         shown = chain(shown, said)
         if missing := {language for text in shown for language in self.languages if language not in text}:
             raise ValueError(f"a text is missing in {', '.join(sorted(missing))}: write it, or leave the language out of languages")

@@ -1,6 +1,6 @@
 """By what a person is known: keys that hold no address, so that an opt-out outlives the address, and how to reach them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -30,12 +30,14 @@ class Contact(BaseModel):
     @property
     def keys(self) -> list[str]:
         """Every key of this person, the one that they are counted by first."""
-        found = [
-            ("id", self.customer),
-            ("email", self.email and self.email.strip().casefold()),
-            ("phone", self.phone and _digits(self.phone)),
-        ]
-        return [sha256(f"{kind}:{value}".encode()).hexdigest() for kind, value in found if value]
+        return keys_of((("id", self.customer), ("email", self.email), ("phone", self.phone)))
+
+
+def keys_of(identities: Iterable[tuple[str, str | None]]) -> list[str]:
+    """The keys of (kind, value): an e-mail address in any case, and a phone number in any spelling, is one and the same."""
+    spelled: dict[str, Callable[[str], str]] = {"id": str, "email": lambda value: value.strip().casefold(), "phone": _digits}
+    named = ((kind, spelled[kind](value)) for kind, value in identities if value)
+    return [sha256(f"{kind}:{value}".encode()).hexdigest() for kind, value in named if value]
 
 
 def contact_of(customer: Any, language: str | None = None) -> Contact:
@@ -53,11 +55,16 @@ def contact_of(customer: Any, language: str | None = None) -> Contact:
     )
 
 
+def address_of(contact: Contact, way: Way) -> str | None:
+    """Where a message goes; a link is given out by hand and goes nowhere."""
+    addresses: dict[Way, str | None] = {"email": contact.email, "sms": contact.phone, "wechat": contact.openid, "call": contact.phone}
+    return addresses.get(way)
+
+
 def way_for(contact: Contact, ways: Sequence[Way], possible: frozenset[Way]) -> Way | None:
     """How to reach this person: their preferred channel, else the first of the survey's that works; None when none does."""
-    address = {"email": contact.email, "sms": contact.phone, "wechat": contact.openid, "call": contact.phone, "link": "link"}
     preferred = {"email": "email", "sms": "sms", "messaging": "wechat", "phone": "call"}.get(contact.preferred or "")
-    usable = [way for way in ways if way in possible and address[way]]
+    usable = [way for way in ways if way in possible and address_of(contact, way)]
     return next((way for way in usable if way == preferred), usable[0] if usable else None)
 
 

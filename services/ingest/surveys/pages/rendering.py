@@ -58,8 +58,9 @@ class Page:
 
 def spoken_language(asked: str | None, accept: str | None, languages: Sequence[Lang], otherwise: Lang | None) -> Lang:
     """The language of a page: the one switched to, the customer's, the browser's first that we speak, else the survey's first."""
-    if asked in languages:
-        return asked
+    switched = next((language for language in languages if language == asked), None)
+    if switched is not None:
+        return switched
     if otherwise is not None:
         return otherwise
     for part in (accept or "").split(","):

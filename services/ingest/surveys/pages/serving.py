@@ -1,7 +1,7 @@
 """What the pages have in common: the limit by address, bodies of forms, and friendly words when something is not there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,7 +25,7 @@ def page_route(visitors: Visitors) -> type[APIRoute]:
     """A route whose handler answers people: limited by address, and with a page when PostgreSQL is away."""
 
     class PageRoute(APIRoute):
-        def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
             async def answer(request: Request) -> Response:

@@ -4,6 +4,7 @@ There is no other protection against forged requests, because none is needed: th
 make a browser answer without knowing the token, and who knows it may answer.
 """
 
+from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -126,7 +127,7 @@ async def _screen(
     )  # fmt: skip
 
 
-def _intro(survey: Survey, page: Page, questions: tuple[Question, ...], incentive: str | None) -> dict[str, object]:
+def _intro(survey: Survey, page: Page, questions: tuple[Question, ...], incentive: str | None) -> dict[str, Any]:
     document, language = survey.document, page.language
     return {
         "title": document.title[language],
@@ -140,7 +141,7 @@ def _intro(survey: Survey, page: Page, questions: tuple[Question, ...], incentiv
 
 def _asked(
     request: Request, page: Page, invitation: Invitation, questions: tuple[Question, ...], place: int, text: str | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     question = questions[place]
     given = invitation.given.get(question.id)
     preset = request.query_params.get("score", "") if place == 0 and given is None else ""

@@ -70,14 +70,14 @@ async def meet(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     new = insert(survey_contacts)
     later = survey_contacts.c.last_at < new.excluded.last_at
     changed = {name: new.excluded[name] for name in ("contact", "segment", "region", "product", "last_at")}
-    statement = new.on_conflict_do_update(constraint=survey_contacts.primary_key, set_=changed, where=later)  # type: ignore[arg-type]
+    statement = new.on_conflict_do_update(constraint=survey_contacts.primary_key, set_=changed, where=later)
     await session.execute(statement, [latest[key] for key in sorted(latest)])
 
 
 async def erase(session: AsyncSession, tenant: str, keys: Sequence[str]) -> None:
     """Drop a person: contact details and words go, what was counted stays."""
     mine = survey_invitations.c.person_keys.overlap(sa.cast(list(keys), survey_invitations.c.person_keys.type))
-    gone = {"contact": ERASED, "next_at": None, "given": ERASED, "person": None, "person_keys": []}
+    gone: dict[str, Any] = {"contact": ERASED, "next_at": None, "given": ERASED, "person": None, "person_keys": []}
     await session.execute(sa.update(survey_invitations).where(survey_invitations.c.tenant == tenant, mine).values(gone))
     met = (survey_contacts.c.tenant == tenant, survey_contacts.c.person.in_(list(keys)))
     await session.execute(sa.delete(survey_contacts).where(*met))

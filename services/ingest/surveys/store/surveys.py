@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -41,13 +42,14 @@ _CURRENT = sa.select(
 )
 
 
-def _survey(row: sa.Row[tuple[str, str, int, str, dict[str, object], datetime]]) -> Survey:
-    tenant, id, version, zone, document, created_at = row
-    return Survey(tenant, id, version, ZoneInfo(zone), SurveyDocument.model_validate(document), created_at)
+def _survey(row: Any) -> Survey:
+    return Survey(row.tenant, row.id, row.version, ZoneInfo(row.zone), SurveyDocument.model_validate(row.document), row.created_at)
 
 
-async def find_survey(session: AsyncSession, tenant: str, id: str, version: int | None = None) -> Survey | None:
-    """One survey of this tenant, the newest version unless told otherwise."""
+async def find_survey(session: AsyncSession, tenant: str, id: str, version: int | None = None, *, lock: bool = False) -> Survey | None:
+    """One survey of this tenant, the newest version unless told otherwise. With `lock` nobody else changes it meanwhile."""
+    if lock:
+        await session.execute(sa.select(surveys.c.id).where(surveys.c.tenant == tenant, surveys.c.id == id).with_for_update())
     query = _CURRENT
     if version is not None:
         query = (
@@ -104,8 +106,7 @@ async def save_survey(
             return None
         version = 1
     else:
-        await session.execute(sa.select(surveys.c.id).where(surveys.c.tenant == tenant, surveys.c.id == id).with_for_update())
-        before = await find_survey(session, tenant, id)
+        before = await find_survey(session, tenant, id, lock=True)
         if before is None:
             return None
         version = before.version + 1

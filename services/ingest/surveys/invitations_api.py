@@ -1,0 +1,278 @@
+"""Asking people, typing in what they said on the phone, and what came back.
+
+Customers are asked outside their quiet hours and not too often, also when it is a program that wants it; `link` gives the link out at once,
+for a chat or a till, and asks nobody itself.
+"""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.ingest.surveys.answering import answer, survey_of
+from services.ingest.surveys.api import Cursor, IdempotencyKey, Limit, Writer
+from services.ingest.surveys.domain.answers import WrongAnswer, read
+from services.ingest.surveys.domain.definition import Way
+from services.ingest.surveys.domain.people import contact_of
+from services.ingest.surveys.events import SurveyEvents
+from services.ingest.surveys.planning import Candidate, plan
+from services.ingest.surveys.store import results
+from services.ingest.surveys.store.invitations import Invitation, add_invitations, change, find_invitation, list_invitations, new_token
+from services.ingest.surveys.store.people import opted_out
+from services.ingest.surveys.store.surveys import Survey, find_survey
+from shared.clock import Clock
+from shared.contracts.fields import Id, Instant, Language, Name
+from shared.contracts.occurrence import Customer
+from shared.database.engine import Sessions
+from shared.database.outbox import enqueue
+from shared.database.sqlstates import typed_database_errors
+from shared.errors import FieldError
+from shared.ids import uuid7
+from shared.web.access import Principal, requires
+from shared.web.idempotency import once
+from shared.web.problems import Problem, not_found
+
+Reader = Annotated[Principal, Depends(requires("customers:read"))]
+Metrics = Annotated[Principal, Depends(requires("metrics:read"))]
+EARLIEST = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+
+
+class Asked(BaseModel):
+    """One person to ask. Without `id` a repetition asks twice; the rest is what every event about it says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Id | None = None
+    customer: Customer = Customer()
+    language: Language | None = None
+    touchpoint: Name | None = None
+    product: Name | None = None
+    region: Name | None = None
+    team: Name | None = None
+    agent: Name | None = None
+    interaction_id: Id | None = None
+    not_before: Instant | None = None
+
+
+class NewInvitations(BaseModel):
+    """People to ask; `way` is how, where it is not left to the survey and the customer."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"way": "link", "people": [{"customer": {"id": "c-1042"}, "touchpoint": "chat"}]}]}
+    )
+
+    people: Annotated[list[Asked], Field(min_length=1, max_length=500)]
+    way: Way | None = None
+
+
+class InvitationView(BaseModel):
+    """An invitation. `reason` says why nobody is asked, where that is so."""
+
+    id: str
+    state: str
+    reason: str | None
+    way: str
+    language: str
+    next_at: datetime | None
+    sent_at: datetime | None
+    answered_at: datetime | None
+    expires_at: datetime
+
+
+class MadeInvitation(InvitationView):
+    """An invitation just made; `url` is where to answer, for `link`, shown this once."""
+
+    url: str | None = None
+
+
+class MadeInvitations(BaseModel):
+    """In the order of the request."""
+
+    items: list[MadeInvitation]
+
+
+class CallView(InvitationView):
+    """Whom to call, and what to ask."""
+
+    name: str | None
+    phone: str | None
+    zone: str | None
+    questions: list[dict[str, Any]]
+    given: dict[str, Any]
+
+
+class CallPage(BaseModel):
+    """One page of a call list."""
+
+    items: list[CallView]
+    next: str | None
+
+
+class TypedAnswers(BaseModel):
+    """What was said, by question: the fields of the question, or null for one that was passed over."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"answers": {"recommend": {"score": 9}, "improve": None}}]})
+
+    answers: Annotated[dict[str, dict[str, int | str] | None], Field(min_length=1, max_length=200)]
+
+
+class StratumView(BaseModel):
+    """One stratum: eligible, asked, answered, and its share of the base and of the answers."""
+
+    segment: str
+    region: str
+    product: str
+    base: int
+    asked: int
+    answered: int
+    share_of_base: float | None
+    share_of_answers: float | None
+
+
+class ResultsView(BaseModel):
+    """What came back. `response_rate` is answered / sent. Flagged answers are in every figure."""
+
+    survey: str
+    since: datetime
+    totals: results.Totals
+    response_rate: float | None
+    strata: list[StratumView]
+    answers: dict[str, dict[str, dict[str, int]]]
+
+
+def _view(invitation: Invitation) -> dict[str, Any]:
+    return {name: getattr(invitation, name) for name in InvitationView.model_fields}
+
+
+def invitation_routes(sessions: Sessions, events: SurveyEvents, ways: frozenset[Way], public_url: str, clock: Clock) -> APIRouter:
+    """Routes of invitations. `ways` are those that this installation can send by."""
+    router = APIRouter(prefix="/v1/surveys/{survey_id}", tags=["surveys"])
+
+    @router.post("/invitations", status_code=201, summary="Ask people")
+    async def create(caller: Writer, survey_id: str, wanted: NewInvitations, idempotency_key: IdempotencyKey = None) -> MadeInvitations:
+        now = clock()
+        with typed_database_errors():
+            async with sessions.begin() as session:
+                write = await once(session, caller, f"POST /v1/surveys/{survey_id}/invitations", idempotency_key, wanted, now)
+                if write.replayed is not None:
+                    return MadeInvitations.model_validate(write.replayed)
+                survey = await find_survey(session, caller.tenant, survey_id)
+                if survey is None:
+                    raise not_found()
+                if wanted.way is not None and wanted.way not in ways:
+                    raise Problem(422, "way_not_set_up", f"this installation can send by: {', '.join(sorted(ways))}")
+                planned = [plan(survey, _candidate(one, wanted.way, now), ways, now) for one in wanted.people]
+                added = await add_invitations(session, planned)
+                made = []
+                for one in planned:
+                    new = (one.tenant, one.id) in added
+                    made.append(await _made(session, survey, one, events, public_url, now, new=new))
+                answer = MadeInvitations(items=made)
+                await write.keep(answer.model_copy(update={"items": [one.model_copy(update={"url": None}) for one in made]}))
+        return answer
+
+    @router.get("/invitations", summary="The call list: who waits to be asked, with what to ask")
+    async def calls(caller: Reader, survey_id: str, way: Way = "call", limit: Limit = 100, cursor: Cursor = "") -> CallPage:
+        with typed_database_errors():
+            async with sessions() as session:
+                found = await list_invitations(session, caller.tenant, survey_id, way=way, open_only=True, after=cursor, limit=limit + 1)
+                items = [await _call(session, one) for one in found[:limit]]
+        return CallPage(items=items, next=items[-1].id if len(found) > limit else None)
+
+    @router.post("/invitations/{invitation_id}/answers", summary="Type in what a customer said or dialled")
+    async def type_in(caller: Writer, survey_id: str, invitation_id: str, typed: TypedAnswers) -> InvitationView:
+        with typed_database_errors():
+            async with sessions.begin() as session:
+                invitation = await find_invitation(session, caller.tenant, invitation_id, lock=True)
+                if invitation is None or invitation.survey != survey_id:
+                    raise not_found()
+                if invitation.expires_at <= clock():
+                    raise Problem(409, "survey_over", "this invitation has expired; make a new one")
+                _, questions = await survey_of(session, invitation)
+                invitation = await answer(session, events, invitation, questions, _read(questions, typed), clock())
+        return InvitationView(**_view(invitation))
+
+    @router.get("/results", summary="What came back")
+    async def show_results(
+        caller: Metrics, survey_id: str, days: Annotated[int | None, Query(ge=1, le=3660, description="Of invitations made since")] = None
+    ) -> ResultsView:
+        since = EARLIEST if days is None else clock() - timedelta(days=days)
+        with typed_database_errors():
+            async with sessions() as session:
+                if await find_survey(session, caller.tenant, survey_id) is None:
+                    raise not_found()
+                counts = await results.totals(session, caller.tenant, survey_id, since)
+                strata = await results.standings(session, caller.tenant, survey_id, since)
+                scores = await results.scores(session, caller.tenant, survey_id, since)
+        return _results(survey_id, since, counts, strata, scores)
+
+    return router
+
+
+def _candidate(asked: Asked, way: Way | None, now: datetime) -> Candidate:
+    named = ("touchpoint", "product", "region", "team", "agent", "interaction_id")
+    context = {name: value for name in named if (value := getattr(asked, name)) is not None}
+    contact = contact_of(asked.customer, asked.language)
+    segment = asked.customer.segment or ""
+    return Candidate(asked.id or str(uuid7(now)), contact, context, segment, not_before=asked.not_before, way=way)
+
+
+async def _made(
+    session: Any, survey: Survey, planned: Invitation, events: SurveyEvents, public_url: str, now: datetime, *, new: bool
+) -> MadeInvitation:
+    """A link is given out at once, with the survey's quiet hours left aside: whoever asked for it has the customer before them."""
+    stored = await find_invitation(session, planned.tenant, planned.id, lock=True)
+    assert stored is not None
+    if stored.way != "link" or stored.reason is not None or stored.survey != survey.id:
+        return MadeInvitation(**_view(stored))
+    if new and await opted_out(session, stored.tenant, stored.person_keys):
+        await change(session, stored, state="passed_over", reason="opted_out", next_at=None)
+        return MadeInvitation(**{**_view(stored), "state": "passed_over", "reason": "opted_out", "next_at": None})
+    if new:
+        await change(session, stored, state="sent", sent_at=now, next_at=None)
+        await enqueue(session, events.contact(stored, "sent", now))
+    token = await new_token(session, stored, "answer")
+    return MadeInvitation(
+        **{**_view(stored), "state": "sent", "sent_at": stored.sent_at or now, "next_at": None}, url=f"{public_url}/s/{token}"
+    )
+
+
+async def _call(session: Any, invitation: Invitation) -> CallView:
+    _, questions = await survey_of(session, invitation)
+    reached = invitation.reached
+    return CallView(**_view(invitation), name=reached.name, phone=reached.phone, zone=reached.zone,
+                    questions=[question.model_dump(mode="json") for question in questions], given=dict(invitation.given))  # fmt: skip
+
+
+def _read(questions: Any, typed: TypedAnswers) -> dict[str, Any]:
+    """Raises Problem 422 with every question that is not asked, or not answered as it is asked."""
+    known = {question.id: question for question in questions}
+    found: dict[str, Any] = {}
+    wrong = []
+    for id, fields in typed.answers.items():
+        if id not in known:
+            wrong.append(FieldError(("answers", id), "is not asked of this customer"))
+            continue
+        try:
+            found[id] = None if fields is None else read(known[id], {name: str(value) for name, value in fields.items()})
+        except WrongAnswer as error:
+            wrong.append(FieldError(("answers", id, error.field), "is missing, or is no answer that this question offers"))
+    if wrong:
+        raise Problem(422, "invalid_request", "the answers are not as the survey asks; see errors", errors=wrong)
+    return found
+
+
+def _results(survey: str, since: datetime, counts: results.Totals, strata: Any, scores: Any) -> ResultsView:
+    base, answered = sum(one.base for one in strata.values()), sum(one.answered for one in strata.values())
+    views = [
+        StratumView(segment=stratum.segment, region=stratum.region, product=stratum.product, base=one.base, asked=one.asked,
+                    answered=one.answered, share_of_base=one.base / base if base else None,
+                    share_of_answers=one.answered / answered if answered else None)
+        for stratum, one in sorted(strata.items())
+    ]  # fmt: skip
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for row in scores:
+        found.setdefault(row.question, {}).setdefault(row.field, {})[row.value] = row.times
+    rate = counts.answered / counts.sent if counts.sent else None
+    return ResultsView(survey=survey, since=since, totals=counts, response_rate=rate, strata=views, answers=found)

@@ -1,0 +1,92 @@
+"""Puts surveys together for ingest's process: the routes and loops of its role `surveys`."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry
+
+from services.ingest.intake import Intake
+from services.ingest.settings import IngestSettings
+from services.ingest.surveys.api import opt_out_routes, survey_routes
+from services.ingest.surveys.consumer import BATCH, GROUP, LIVE, SurveysHandler
+from services.ingest.surveys.events import SurveyEvents
+from services.ingest.surveys.invitations_api import invitation_routes
+from services.ingest.surveys.notes import note_loop, note_routes
+from services.ingest.surveys.pages.form_page import form_pages
+from services.ingest.surveys.pages.survey_page import survey_pages
+from services.ingest.surveys.pages.visitors import Visitors
+from services.ingest.surveys.sending import Senders, SurveyReceivers
+from services.ingest.surveys.timers import invitation_loop
+from services.ingest.surveys.waves import wave_loop
+from shared.clock import Clock
+from shared.database.engine import Sessions
+from shared.database.timers import TimerMetrics
+from shared.delivery.delivery import DeliveryPolicy
+from shared.delivery.loop import DeliveryLoop
+from shared.delivery.mail import MailSender
+from shared.delivery.metrics import DeliveryMetrics
+from shared.delivery.sms import SmsSender
+from shared.delivery.wechat import WeChatSender
+from shared.kafka.consumer import Consumer
+from shared.kafka.metrics import ConsumerMetrics
+from shared.loops import Loop
+from shared.settings import KafkaSettings
+
+ROLES = frozenset({"surveys"})
+TOPICS = LIVE
+"""What the role reads, and may set aside."""
+PER_MINUTE, BURST = 120, 60
+"""Requests of one address to the pages; an office may share one."""
+TO_ONE_GATEWAY = 16
+"""Messages of one tenant on their way at a time, in one process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the process serves and runs."""
+
+    routers: list[APIRouter] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
+
+
+def survey_parts(
+    settings: IngestSettings, kafka: KafkaSettings, sessions: Sessions, intake: Intake, registry: CollectorRegistry, clock: Clock,
+    stack: AsyncExitStack,
+) -> Parts:  # fmt: skip
+    """Everything of the role; `stack` closes what is opened here."""
+    database, public_url = settings.database, settings.public_url.rstrip("/")
+    senders = _senders(settings, clock, stack)
+    events, visitors = SurveyEvents(intake), Visitors(PER_MINUTE, BURST, settings.trusted_proxies)
+    timers = [TimerMetrics(f"hearback_ingest_survey_{name}", registry) for name in ("invitations", "waves", "notes")]
+    receivers = SurveyReceivers(senders, events, public_url)
+    policy = DeliveryPolicy(per_receiver=TO_ONE_GATEWAY)
+    consumed = ConsumerMetrics("ingest", registry)
+    handler = SurveysHandler(senders.ways, events)
+    return Parts(
+        routers=[
+            survey_routes(sessions, clock),
+            invitation_routes(sessions, events, senders.ways, public_url, clock),
+            opt_out_routes(sessions, clock),
+            note_routes(sessions, clock),
+            survey_pages(sessions, events, visitors, clock),
+            form_pages(sessions, events, visitors, public_url, clock),
+        ],
+        loops=[
+            Consumer(kafka=kafka, group=GROUP, live=LIVE, handler=handler, sessions=sessions, metrics=consumed, batch=BATCH),
+            invitation_loop(database, sessions, events, timers[0]),
+            wave_loop(database, sessions, senders.ways, timers[1]),
+            note_loop(database, sessions, timers[2]),
+            DeliveryLoop(database, sessions, receivers, DeliveryMetrics("ingest", registry), policy),
+        ],
+    )
+
+
+def _senders(settings: IngestSettings, clock: Clock, stack: AsyncExitStack) -> Senders:
+    mail = None if settings.smtp is None else MailSender(settings.smtp, clock)
+    sms = None if settings.sms is None else SmsSender(settings.sms)
+    wechat = None if settings.wechat is None else WeChatSender(settings.wechat)
+    for sender in (sms, wechat):
+        if sender is not None:
+            stack.push_async_callback(sender.close)
+    return Senders(mail, sms, wechat)
