@@ -24,6 +24,8 @@ MODULES = {
     "dead-letters": "dead_letters",
     "simulate": "simulate",
     "replay": "replay",
+    "import": "import_file",
+    "imports": "imports",
     "listen": "listen",
 }
 

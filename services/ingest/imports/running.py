@@ -6,8 +6,6 @@ counted once: by the accounting because it moves with the batch, by readers beca
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,26 +13,23 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from services.ingest.imports import store
-from services.ingest.imports.cells import Row, Table, UnreadableFile
+from services.ingest.imports.cells import Table, UnreadableFile
 from services.ingest.imports.checking import with_columns_of
-from services.ingest.imports.interpreting import Interpreter, refusal_of, shown_cells
+from services.ingest.imports.interpreting import Interpreter
 from services.ingest.imports.known_rows import KnownRows
 from services.ingest.imports.mapping import Mapping
 from services.ingest.imports.pacing import Pace
 from services.ingest.imports.reading import Form, opened
-from services.ingest.imports.store import Import, Progress, RefusedRow
+from services.ingest.imports.sorting import Batch, Sorter
+from services.ingest.imports.store import Import, Progress
 from services.ingest.intake import Accepted, Intake
 from shared.clock import Clock
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
-from shared.errors import InvalidEvent, Unavailable
+from shared.errors import Unavailable
 from shared.loops import backoff
-from shared.observability.tracing import traceparent_from
 
-BATCH_ROWS = 250
-BATCH_BYTES = 256 * 1024
 RATE_SECONDS = 1.0
-SAME_ID = "another row of the file has this id and says something else: give it a higher revision, or map another column to id"
 
 log = structlog.get_logger()
 
@@ -51,22 +46,6 @@ class ImportMetrics:
             self._rows.labels(outcome).inc(count)
 
 
-@dataclass(slots=True)
-class Batch:
-    """Rows that are not accounted for yet."""
-
-    rows: int = 0
-    bytes: int = 0
-    duplicate: int = 0
-    accepted: list[Accepted] = field(default_factory=list)
-    refused: list[RefusedRow] = field(default_factory=list)
-
-    @property
-    def full(self) -> bool:
-        """Whether it should go before more is read."""
-        return self.rows >= BATCH_ROWS or self.bytes >= BATCH_BYTES
-
-
 class Run:
     """One worker's passage through one file."""
 
@@ -78,7 +57,6 @@ class Run:
         self._pace = pace
         self._clock = clock
         self._read = one.read
-        self._trace = traceparent_from(None)
         self._rate = one.rows_per_second
         self._measured = (time.monotonic(), one.read)
 
@@ -90,19 +68,19 @@ class Run:
             for _ in file.preparing:
                 await self._pace.turn()
             table = file.table()
-            await self._rows(table, Interpreter(mapping, table.columns, zone, backfill=not self._one.act), known, form)
+            interpreter = Interpreter(mapping, table.columns, zone, backfill=not self._one.act)
+            source = f"/imports/{self._one.name or form.digest}"
+            await self._rows(table, Sorter(self._one.tenant, source, interpreter, known, self._intake))
 
-    async def _rows(self, table: Table, interpreter: Interpreter, known: KnownRows, form: Form) -> None:
-        source = f"/imports/{self._one.name or form.digest}"
+    async def _rows(self, table: Table, sorter: Sorter) -> None:
         batch, position = Batch(), 0
         try:
             for row in table.rows:
                 position += 1
                 if position > self._one.read:
-                    self._take(batch, row, position, interpreter, known, source)
+                    sorter.take(batch, row, position, self._clock())
                 else:  # accounted for already, by whoever worked on it before
-                    _, _, key, content = interpreter.interpret(row)
-                    known.add(key, content)
+                    sorter.pass_over(row)
                 if batch.full:
                     await self._finish(batch, table.share())
                     batch = Batch()
@@ -111,31 +89,6 @@ class Run:
             await self._finish(batch, table.share())
             raise
         await self._finish(batch, 1.0)
-
-    def _take(self, batch: Batch, row: Row, position: int, interpreter: Interpreter, known: KnownRows, source: str) -> None:
-        """Put a row into the batch as what it is: accepted, duplicate or refused."""
-        item, reason, key, content = interpreter.interpret(row)
-        batch.rows += 1
-        seen = known.add(key, content)
-        if seen == "same":
-            batch.duplicate += 1
-            return
-        if seen == "other":
-            reason, item = SAME_ID, None
-        if item is not None:
-            now: datetime = self._clock()
-            try:
-                judged = self._intake.judge(self._one.tenant, item, source=source, id=content.hex(), now=now, traceparent=self._trace,
-                                            place=position, may_backfill=True)  # fmt: skip
-            except InvalidEvent as wrong:
-                reason = refusal_of(wrong)
-            else:
-                batch.accepted.append(judged)
-                batch.bytes += len(judged.record.value)
-                return
-        cells = shown_cells(row)
-        batch.refused.append(RefusedRow(position, row.line, reason or "", cells))
-        batch.bytes += sum(map(len, cells))
 
     async def _finish(self, batch: Batch, share: float) -> None:
         """Publish what was accepted and account for the batch, however long Kafka or PostgreSQL may be away. Raises Interrupted."""
