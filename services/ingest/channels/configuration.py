@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from pydantic import BaseModel, ValidationError
@@ -18,9 +19,6 @@ from services.ingest.channels.kept import KEPT_DAYS
 from shared.database.audit import record_change
 from shared.delivery.secrets import SecretBox
 from shared.errors import FieldError, HearbackError
-
-ENDPOINTS_AT_MOST = 10_000
-"""Of one tenant."""
 
 
 class EndpointRefused(HearbackError):
@@ -45,6 +43,7 @@ async def create(
 ) -> StoredEndpoint:  # fmt: skip
     """Store a new endpoint. Does not commit. Raises EndpointRefused."""
     adapter = adapter_of(channel)
+    _check_zone(zone)
     _check(adapter.options, options, "options")
     _check(adapter.secrets, secrets, "secrets")
     endpoint = StoredEndpoint(new_endpoint_id(), tenant, channel, name, zone, dict(options), calls_per_minute, 1, now, now, None)
@@ -61,6 +60,7 @@ async def change(
     before = await _live(session, tenant, id)
     if before is None:
         return None
+    _check_zone(wanted.get("zone", before.zone))
     if "options" in wanted:
         _check(adapter_of(before.channel).options, wanted["options"], "options")
     after = replace(before, **wanted)
@@ -111,6 +111,15 @@ def _check(form: type[BaseModel], value: Mapping[str, Any], where: str) -> None:
     except ValidationError as refused:
         errors = refused.errors(include_input=False, include_context=False, include_url=False)
         raise EndpointRefused([FieldError((where, *error["loc"]), error["msg"]) for error in errors]) from None
+
+
+def _check_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # the name of a folder of zones is an OSError
+        raise EndpointRefused(
+            [FieldError(("zone",), "there is no such time zone; send one of IANA's, for example Europe/Berlin")]
+        ) from None
 
 
 def _sealed(box: SecretBox, secrets: Mapping[str, Any]) -> bytes:

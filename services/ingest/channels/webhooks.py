@@ -26,7 +26,7 @@ def webhook_routes(receiver: Receiver, public_url: str, clock: Clock) -> APIRout
             headers[key] = f"{headers[key]},{text}" if key in headers else text
         asked = VendorRequest(request.method, url, headers, await request.body(), clock())
         answer = await receiver.receive(channel, endpoint, asked, traceparent_from(current_traceparent.get()))
-        return Response(answer.body, answer.status, media_type=answer.media_type)
+        return Response(answer.body, answer.status, headers={"content-type": answer.media_type})
 
     for method, what in (("POST", "A vendor's webhook"), ("GET", "A vendor's check of the address"), ("HEAD", "A vendor's probe")):
         name = f"{method.lower()}_webhook"
