@@ -7,6 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNS := .venv/installed-local
 TESTS := .venv/installed-all
+BROWSER := .venv/browser
 BEGAN := $(shell date +%s.%N)
 
 help: ## Show this list
@@ -18,7 +19,7 @@ run: $(RUNS) ## Run everything here until Ctrl-C (SIMULATE=0: without the simula
 stop: $(RUNS) ## Stop what runs here, in order; the data stays
 	@$(BIN)/hearback stop
 
-test: $(TESTS) ## Run all tests, in two processes, each on a Kafka and a PostgreSQL of its own
+test: $(TESTS) $(BROWSER) ## Run all tests, in two processes, each on a Kafka and a PostgreSQL of its own
 	$(BIN)/pytest -m "not soak" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(TESTS) ## Format, lint, types, import directions, the schemas of the contracts, the manifests
@@ -39,6 +40,15 @@ bench: $(TESTS) ## Measure, one script after the other; half an hour and 15 GB o
 
 soak: $(TESTS) ## Run the full-size tests; commit the result that they leave in tests/soak.txt
 	@set -o pipefail; { git log -1 --format='commit %H'; $(BIN)/pytest -m soak; } | tee tests/soak.txt
+
+# Debian's Chromium and Chinese letters, for the tests of pages. Whoever may not install them runs without these tests, which say so.
+$(BROWSER): $(TESTS)
+	@command -v chromium >/dev/null && fc-list :lang=zh 2>/dev/null | grep -q . \
+	    || { test "$$(id -u)" = 0 && echo "installing Chromium for the tests of pages" \
+	        && apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+	            chromium fontconfig fonts-noto-cjk >/dev/null; } \
+	    || echo "tests of pages are left out: install the packages chromium, fontconfig and fonts-noto-cjk, then remove $@"
+	@touch $@
 
 clean: ## Remove all data of the local stack
 	@if [ -e .hearback/lock ] && ! flock --nonblock .hearback/lock true; then \
