@@ -3,12 +3,10 @@
 TO_COME = {
     # Contact centre and help desk
     "zendesk",
-    "intercom",
     "salesforce",
     "chatwoot",
     "zammad",
     "slack",
-    "helpscout",
     # Surveys, reviews and mail
     "google_play",
     "app_store",
@@ -17,7 +15,4 @@ TO_COME = {
     "mailgun",
     "aws_ses",
     # Social, messaging and generic
-    "freshdesk",
-    "talkdesk",
-    "five9",
 }
