@@ -1,7 +1,8 @@
 """The one way from an event's JSON to Kafka, for every way in: requests, webhooks, pulls, imports, surveys.
 
-`judge` says whether an event may come in and makes the record that it becomes; `publish` puts records on Kafka; `spool_rows` gives the
-same records to the outbox, for whoever writes in a transaction or must not depend on Kafka being there.
+`judge` says whether an event may come in, does to its personal data what the tenant wants, and makes the record that it becomes;
+`publish` puts records on Kafka; `spool_rows` gives the same records to the outbox, for whoever writes in a transaction or must not
+depend on Kafka being there.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.ingest.metrics import IngestMetrics
+from services.ingest.personal.policy import Policies
 from services.ingest.settings import IngestSettings
 from shared.contracts.decoding import admit, encode
 from shared.contracts.envelope import CONTENT_TYPE
@@ -82,11 +84,12 @@ class Share:
 class Intake:
     """One a process: holds what judging and publishing need, decides nothing between calls."""
 
-    def __init__(self, settings: IngestSettings, producer: Producer, metrics: IngestMetrics) -> None:
+    def __init__(self, settings: IngestSettings, producer: Producer, metrics: IngestMetrics, policies: Policies) -> None:
         self._max_event_bytes = settings.max_event_bytes
         self._producer = producer
         self._bulk = Share(settings.bulk_bytes)
         self._metrics = metrics
+        self._policies = policies
 
     def judge(
         self,
@@ -99,11 +102,13 @@ class Intake:
         traceparent: bytes,
         place: int = 0,
         may_backfill: bool = False,
+        region: str | None = None,
     ) -> Accepted:
         """The record that one event's JSON becomes. `source` and `id` are used where the event has none; without either it gets a new id.
+        `region` (ISO 3166) is where phone numbers without a country code are, when that is not the tenant's country.
 
         Raises InvalidEvent, which is counted by its reason: those of the contract, event_too_large, and FORBIDDEN for what the sender
-        has no right to.
+        has no right to. Raises Unavailable when the tenant wants pseudonyms and this installation has no key for them.
         """
         try:
             if len(item) > self._max_event_bytes:
@@ -118,6 +123,9 @@ class Intake:
         except InvalidEvent as refused:
             self._metrics.rejected(refused.reason)
             raise
+        policy = self._policies.of(tenant)
+        if event.has_contact or policy.touches_all:
+            event = policy.applied(event, region)
         event_id = event.id or id or str(uuid7(now))
         source = event.source or source
         value = encode(event, id=event_id, source=source, tenant=tenant, receivedat=now)

@@ -18,6 +18,7 @@ from services.ingest.imports import parts as imports
 from services.ingest.intake import Intake
 from services.ingest.lane import FastLane
 from services.ingest.metrics import IngestMetrics
+from services.ingest.personal.policy import Policies
 from services.ingest.settings import IngestSettings, load_settings
 from services.ingest.surveys import parts as surveys
 from shared.clock import utc_now
@@ -59,7 +60,8 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
         written = [FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS, *map(dead_topic, surveys.TOPICS)]
         producer = Producer(kafka, "hearback-ingest", written, settings.queue_bytes)
         stack.push_async_callback(producer.close)
-        intake = Intake(settings, producer, IngestMetrics(registry))
+        policies = Policies(access.tenants, settings.pseudonyms_master)
+        intake = Intake(settings, producer, IngestMetrics(registry), policies)
         loops: list[Loop] = [producer, access.copy]
         routers: list[APIRouter] = []
         if roles - {"events"}:

@@ -62,8 +62,16 @@ class IngestSettings(ServiceSettings):
     """Imports that one process works on at a time."""
     import_lease_seconds: Annotated[float, Field(ge=2)] = 30.0
     """An import whose worker was silent for so long is gone on with by another."""
+    pseudonyms_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """What the pseudonyms of tenants that want them are made with. The same on every replica, and kept: with another one nobody is known
+    again. Without one no tenant can have pseudonyms."""
     remembered_ids: Annotated[int, Field(ge=0)] = 50_000
     """How many lately acknowledged ids a replica remembers, to tell a client of its repetitions."""
+
+    @property
+    def pseudonyms_master(self) -> bytes | None:
+        """The key as bytes."""
+        return None if self.pseudonyms_key is None else self.pseudonyms_key.get_secret_value().encode()
 
 
 def load_settings() -> IngestSettings:

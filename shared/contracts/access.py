@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.contracts.fields import Currency, Email, Id, Instant, Language, Money, Name, Phone, Record, Sha256, Tenant, Zone
+from shared.contracts.fields import Country, Currency, Email, Id, Instant, Language, Money, Name, Phone, Record, Sha256, Tenant, Term, Zone
 
 Scope = Literal[
     "ingest:write",
@@ -25,13 +25,22 @@ Scopes = Annotated[tuple[Scope, ...], Field(max_length=64)]
 
 
 class TenantRecord(Record):
-    """A tenant and its settings. The tenant named in the envelope is this one."""
+    """A tenant and its settings. The tenant named in the envelope is this one.
+
+    `country` is where its phone numbers are when they have no country code. `redaction` takes personal data out of free text: the kinds in
+    `redacted` (none named: all), with the national ids of `national_ids` beside those that every text is searched for. `pseudonyms`
+    replaces addresses and numbers of customers.
+    """
 
     tenant: Tenant
     name: Name
     zone: Zone = "UTC"
     languages: Annotated[tuple[Language, ...], Field(max_length=64)] = ("en",)
+    country: Country | None = None
     redaction: bool = False
+    redacted: Annotated[tuple[Term, ...], Field(max_length=64)] = ()
+    national_ids: Annotated[tuple[Country, ...], Field(max_length=256)] = ()
+    pseudonyms: bool = False
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     created_at: Instant
     revoked_at: Instant | None = None

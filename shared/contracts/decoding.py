@@ -45,7 +45,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Submitted(msgspec.Struct, frozen=True, gc=False):
-    """What the edge accepted from a client. `data` is JSON as it is stored; `revision` and `customer_id` are copied out of it."""
+    """What the edge accepted from a client. `data` is JSON as it is stored; `revision` and `customer_id` are copied out of it.
+
+    `has_contact` says whether it names the customer's address or number.
+    """
 
     id: str | None
     source: str | None
@@ -57,6 +60,7 @@ class Submitted(msgspec.Struct, frozen=True, gc=False):
     dataschema: str | None
     revision: int
     customer_id: str | None
+    has_contact: bool
     data: bytes
     extensions: dict[str, str | int | bool]
 
@@ -81,6 +85,7 @@ def admit(item: bytes, now: datetime) -> Submitted:
         data, extensions = envelope.data, envelope.extensions
         stored = data.model_dump_json(exclude_defaults=True).encode()
     _check_age(envelope.time, now, envelope.backfill)
+    customer = data.customer
     return Submitted(
         envelope.id,
         envelope.source,
@@ -91,7 +96,8 @@ def admit(item: bytes, now: datetime) -> Submitted:
         envelope.backfill,
         envelope.dataschema,
         data.revision,
-        None if data.customer is None else data.customer.id,
+        None if customer is None else customer.id,
+        customer is not None and (customer.email is not None or customer.phone is not None),
         stored,
         extensions,
     )

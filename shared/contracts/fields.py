@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 TENANT_PATTERN = "^[a-z0-9][a-z0-9-]{0,62}$"
 TERM_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 CURRENCY_PATTERN = "^[A-Z]{3}$"
+COUNTRY_PATTERN = "^[A-Z]{2}$"
 EMAIL_PATTERN = "^[^@ ]+@[^@ ]+$"
 ZONE_PATTERN = "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
 SHA256_PATTERN = "^[0-9a-f]{64}$"
@@ -33,6 +34,7 @@ PATTERN_TEXTS = {
     TENANT_PATTERN: "must be a tenant's name: 1 to 63 of a-z, 0-9 and -, not starting with -",
     TERM_PATTERN: "must be a term: 1 to 63 of a-z, 0-9 and _, starting with a letter",
     CURRENCY_PATTERN: "must be an ISO 4217 code of three capital letters, for example EUR",
+    COUNTRY_PATTERN: "must be an ISO 3166 code of two capital letters, for example DE",
     EMAIL_PATTERN: "must be an e-mail address",
     ZONE_PATTERN: "must be an IANA time zone, for example Europe/Berlin",
     SHA256_PATTERN: "must be 64 lower-case hexadecimal digits",
@@ -164,6 +166,7 @@ Zone = Annotated[str, Field(max_length=64, pattern=ZONE_PATTERN)]
 Email = Annotated[str, Field(max_length=320, pattern=EMAIL_PATTERN), AfterValidator(text_only)]
 Phone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(text_only)]
 Currency = Annotated[str, Field(pattern=CURRENCY_PATTERN)]
+Country = Annotated[str, Field(pattern=COUNTRY_PATTERN)]
 Sha256 = Annotated[str, Field(pattern=SHA256_PATTERN)]
 
 Count = Annotated[int, Field(ge=0, le=2**53)]

@@ -15,7 +15,7 @@ from fastapi import Request
 from fastapi.security import HTTPBearer
 
 from shared.clock import Clock
-from shared.contracts.access import KeyRecord
+from shared.contracts.access import KeyRecord, TenantRecord
 from shared.contracts.decoding import Event
 from shared.contracts.topics import ACCESS
 from shared.errors import Unavailable
@@ -56,10 +56,13 @@ class _Key:
 
 
 class Access:
-    """Keys in memory. `copy` is the loop that keeps them so; authentication itself is synchronous when it can be."""
+    """Keys and tenants in memory. `copy` is the loop that keeps them so; authentication itself is synchronous when it can be."""
 
     def __init__(self, kafka: KafkaSettings, clock: Clock) -> None:
         self._clock = clock
+        self.tenants: dict[str, TenantRecord] = {}
+        """What is known of tenants now, by id. A record is never changed: a newer one takes its place."""
+        self._tenant_sequences: dict[str, int] = {}
         self._keys: dict[str, _Key] = {}
         self._unknown: dict[str, float] = {}
         self._awaited: dict[str, asyncio.Event] = {}
@@ -121,6 +124,9 @@ class Access:
 
     def _take(self, event: Event) -> None:
         sequence = event.sequence or 0
+        if event.type == "access.tenant.v1" and self._tenant_sequences.get(event.tenant, -1) < sequence:
+            self._tenant_sequences[event.tenant] = sequence
+            self.tenants[event.tenant] = event.data
         if event.type == "access.key.v1":
             record: KeyRecord = event.data
             present = self._keys.get(record.key)

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from services.ingest.events import Answer, Events
 from services.ingest.intake import Intake
 from services.ingest.metrics import IngestMetrics
+from services.ingest.personal.policy import NO_POLICIES, Policies
 from services.ingest.settings import IngestSettings
 from shared.contracts.examples import EXAMPLES
 from shared.errors import Unavailable
@@ -27,8 +28,10 @@ TRACE = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
 SETTINGS = IngestSettings(database_url=SecretStr("unused"), remembered_ids=100, max_events_per_request=50, max_event_bytes=2048)
 
 
-def events_on(log: Partitions, registry: CollectorRegistry | None = None, settings: IngestSettings = SETTINGS) -> Events:
-    return Events(settings, Intake(settings, log, IngestMetrics(registry or CollectorRegistry())), lambda: NOW)  # type: ignore[arg-type]
+def events_on(
+    log: Partitions, registry: CollectorRegistry | None = None, settings: IngestSettings = SETTINGS, policies: Policies = NO_POLICIES
+) -> Events:
+    return Events(settings, Intake(settings, log, IngestMetrics(registry or CollectorRegistry()), policies), lambda: NOW)  # type: ignore[arg-type]
 
 
 def idea(**attributes: Any) -> dict[str, Any]:

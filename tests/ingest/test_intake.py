@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.intake import Accepted, Intake, Share
 from services.ingest.metrics import IngestMetrics
+from services.ingest.personal.policy import NO_POLICIES
 from shared.contracts.decoding import decode
 from shared.errors import InvalidEvent, Unavailable
 from tests.ingest.partitions import Partitions
@@ -20,7 +21,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def intake_on(log: Partitions, **settings: int) -> Intake:
-    return Intake(SETTINGS.model_copy(update=settings), log, IngestMetrics(CollectorRegistry()))  # type: ignore[arg-type]
+    return Intake(SETTINGS.model_copy(update=settings), log, IngestMetrics(CollectorRegistry()), NO_POLICIES)  # type: ignore[arg-type]
 
 
 def judged(intake: Intake, event: dict[str, object], **how: object) -> Accepted:

@@ -24,6 +24,7 @@ from services.ingest.channels.vendor_keys import VendorKeys
 from services.ingest.channels.webhooks import webhook_routes
 from services.ingest.intake import Intake
 from services.ingest.metrics import IngestMetrics
+from services.ingest.personal.policy import NO_POLICIES
 from services.ingest.settings import IngestSettings
 from shared.clock import Clock, utc_now
 from shared.database.engine import Sessions
@@ -72,7 +73,7 @@ class Replica:
         self.calls = VendorCalls(self.network, clock, policy.call_seconds)
         self.directory, self.tally = Directory(database, sessions, BOX), Tally(sessions)
         settings = IngestSettings(database_url=database.url)
-        intake = Intake(settings, self.log, IngestMetrics(self.registry))  # type: ignore[arg-type]
+        intake = Intake(settings, self.log, IngestMetrics(self.registry), NO_POLICIES)  # type: ignore[arg-type]
         metrics, pulling = ChannelMetrics(self.registry), PullMetrics(self.registry)
         self.receiver = Receiver(self.directory, intake, sessions, BOX, VendorKeys(self.calls), self.tally, metrics, clock)
         self.pulls = PullLoop(database, sessions, self.directory, intake, self.calls, BOX, self.tally, pulling, clock, policy)

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 import pytest_asyncio
 
-from shared.contracts.access import KeyRecord, Scope
+from shared.contracts.access import KeyRecord, Scope, TenantRecord
 from shared.contracts.decoding import Event, encode_own
 from shared.contracts.topics import ACCESS
 from shared.kafka.producer import Producer
@@ -254,3 +254,17 @@ def test_secrets_are_compared_in_constant_time(kafka: KafkaSettings) -> None:
         access.known("hb_fussy_wrong")
 
     assert principal is not None
+
+
+async def test_every_service_knows_a_tenants_settings_and_the_newest_record_holds(desk: Desk, services: tuple[Access, Access]) -> None:
+    for sequence, redaction in ((2, True), (1, False)):
+        record = TenantRecord(tenant="redacting", name="Redacting", redaction=redaction, created_at=NOW)
+        value = encode_own(
+            "access.tenant.v1", id=f"t-{sequence}", source="/t", tenant="redacting", time=NOW, data=record, sequence=sequence
+        )
+        await desk.write("tenant:redacting", value)
+
+    for access in services:
+        await access.copy.catch_up(5.0)
+
+        assert access.tenants["redacting"].redaction is True

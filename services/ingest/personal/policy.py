@@ -1,0 +1,123 @@
+"""What happens to the personal data of one tenant's events: always normalised, and redacted and pseudonymised as the tenant wants it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from services.ingest.personal.emails import is_email, normal_email
+from services.ingest.personal.phones import to_e164
+from services.ingest.personal.pseudonyms import Pseudonyms
+from services.ingest.personal.redaction import KINDS, Redactor
+from shared.contracts.access import TenantRecord
+from shared.contracts.decoding import Submitted
+from shared.errors import Unavailable
+
+LONGEST_TEXT, LONGEST_NAME, LONGEST_VALUE, LONGEST_EMAIL = 50_000, 256, 2048, 320
+"""What the contract lets a text, a name, an attribute and an address have: a mark may be longer than what it stands for."""
+FREE_TEXTS = ("text", "comment", "remedy_sought", "reason", "next_step", "transcript_excerpt")
+"""Fields of `data` that hold whatever somebody typed, beside answers, tags and attributes."""
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Policy:
+    """One tenant's. `region` is the country (ISO 3166) whose phone numbers are meant where none is named."""
+
+    def __init__(self, region: str | None = None, redactor: Redactor | None = None, pseudonyms: Pseudonyms | None = None) -> None:
+        self._region = region
+        self._redactor = redactor
+        self._pseudonyms = pseudonyms
+        self.touches_all = redactor is not None or pseudonyms is not None
+        """Whether events without an address or number have to pass here too."""
+
+    def applied(self, event: Submitted, region: str | None) -> Submitted:
+        """The event as it may go on. `region` is that of the way in, where it has one of its own."""
+        data = _decode(event.data)
+        customer = data.get("customer") or {}
+        _normalise(customer, region or self._region)
+        if self._pseudonyms is not None:
+            _hide(data, customer, self._pseudonyms)
+        subject, extensions = event.subject, event.extensions
+        if self._redactor is not None:
+            redact = self._redactor.redact
+            _redact(data, customer, redact)
+            subject = subject and redact(subject)[:LONGEST_NAME]
+            extensions = {
+                name: redact(value)[:LONGEST_VALUE] if isinstance(value, str) else value for name, value in event.extensions.items()
+            }
+        return msgspec.structs.replace(event, data=_encode(data), customer_id=customer.get("id"), subject=subject, extensions=extensions)
+
+
+def _normalise(customer: dict[str, Any], region: str | None) -> None:
+    """What is no address or number after all stays as it was sent."""
+    if customer.get("email") is not None:
+        email = normal_email(customer["email"])
+        customer["email"] = email if is_email(email) and len(email) <= LONGEST_EMAIL else customer["email"]
+    if customer.get("phone") is not None:
+        customer["phone"] = to_e164(customer["phone"], region)
+
+
+def _hide(data: dict[str, Any], customer: dict[str, Any], pseudonyms: Pseudonyms) -> None:
+    """Names beside a pseudonym would give it away, so they go."""
+    data.pop("author", None)
+    customer.pop("name", None)
+    for holder, field, hidden in (
+        (customer, "email", pseudonyms.email),
+        (customer, "phone", pseudonyms.phone),
+        (customer, "id", pseudonyms.id),
+        (data, "referred_customer", pseudonyms.id),
+    ):
+        if holder.get(field) is not None:
+            holder[field] = hidden(holder[field])
+
+
+def _redact(data: dict[str, Any], customer: dict[str, Any], redact: Callable[[str], str]) -> None:
+    for answer in data.get("answers") or ():
+        _redact_fields(answer, ("text",), redact, LONGEST_TEXT)
+        _redact_fields(answer, ("choice",), redact, LONGEST_NAME)
+    _redact_fields(data, FREE_TEXTS, redact, LONGEST_TEXT)
+    tags, attributes = data.get("tags") or {}, customer.get("attributes") or {}
+    _redact_fields(tags, tags, redact, LONGEST_NAME)
+    _redact_fields(attributes, attributes, redact, LONGEST_VALUE)
+
+
+def _redact_fields(holder: dict[str, Any], fields: Mapping[str, Any] | tuple[str, ...], redact: Callable[[str], str], longest: int) -> None:
+    for field in fields:
+        value = holder.get(field)
+        if isinstance(value, str):
+            holder[field] = redact(value)[:longest]
+
+
+class Policies:
+    """The policies of all tenants, as their records say at this moment. `tenants` is the process's own copy of them, which changes."""
+
+    def __init__(self, tenants: Mapping[str, TenantRecord], master: bytes | None) -> None:
+        self._tenants = tenants
+        self._master = master
+        self._made: dict[str, tuple[TenantRecord, Policy]] = {}
+
+    def of(self, tenant: str) -> Policy:
+        """A tenant's policy. Raises Unavailable when pseudonyms are wanted and there is no key to make them with."""
+        settings = self._tenants.get(tenant)
+        if settings is None:
+            return _DEFAULT
+        made = self._made.get(tenant)
+        if made is None or made[0] is not settings:
+            made = self._made[tenant] = (settings, self._make(settings))
+        return made[1]
+
+    def _make(self, settings: TenantRecord) -> Policy:
+        region = settings.country
+        redactor = Redactor(settings.redacted or KINDS, settings.national_ids, region) if settings.redaction else None
+        if not settings.pseudonyms:
+            return Policy(region, redactor)
+        if self._master is None:
+            raise Unavailable("pseudonyms", "this tenant wants pseudonyms: set HEARBACK_INGEST_PSEUDONYMS_KEY")
+        return Policy(region, redactor, Pseudonyms(self._master, settings.tenant))
+
+
+_DEFAULT = Policy()
+NO_POLICIES = Policies({}, None)
+"""Where no tenant wants anything."""

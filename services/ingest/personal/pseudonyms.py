@@ -1,0 +1,39 @@
+"""Pseudonyms: an address or number becomes a text that is the same for the same person of one tenant, and tells nothing else.
+
+HMAC-SHA256 of the normalised value under a key of the tenant's own, which follows from one master key: nobody without it can try out
+addresses, and the same person has another pseudonym with another tenant.
+"""
+
+import hashlib
+import hmac
+
+from services.ingest.personal.emails import normal_email
+
+DOMAIN = "pseudonym.invalid"
+"""A domain that never exists (RFC 2606), so that no mail to a pseudonym ever goes out."""
+_HEX_DIGITS = 40
+"""160 of the 256 bits."""
+
+
+class Pseudonyms:
+    """The pseudonyms of one tenant. What already is one stays as it is."""
+
+    def __init__(self, master: bytes, tenant: str) -> None:
+        self._key = hmac.digest(master, b"hearback pseudonyms of " + tenant.encode(), hashlib.sha256)
+
+    def email(self, email: str) -> str:
+        """For a normalised address."""
+        return email if email.endswith(f"@{DOMAIN}") else f"{self._of('email', email)}@{DOMAIN}"
+
+    def phone(self, phone: str) -> str:
+        """For a number in E.164."""
+        return phone if phone.startswith("pseudonym:") else f"pseudonym:{self._of('phone', phone)}"
+
+    def id(self, customer_id: str) -> str:
+        """For a customer's id that is an address or a number in E.164 itself; any other stays as it is."""
+        if "@" in customer_id:
+            return self.email(normal_email(customer_id))
+        return self.phone(customer_id) if customer_id.startswith("+") and customer_id[1:].isdigit() else customer_id
+
+    def _of(self, kind: str, value: str) -> str:
+        return hmac.digest(self._key, f"{kind}:{value}".encode(), hashlib.sha256).hex()[:_HEX_DIGITS]

@@ -1,0 +1,1 @@
+"""Personal data: normalised, pseudonymised, redacted."""
