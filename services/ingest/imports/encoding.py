@@ -14,8 +14,9 @@ Encoding = Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "gb18030", "cp12
 ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 
 _BLOCK = 64 * 1024
-_PLAUSIBLE = 0.9
-"""So many of its characters beyond ASCII must be common Chinese ones (GB 2312), before a file is taken for GB 18030."""
+_PLAUSIBLE = 0.7
+"""So many of its characters beyond ASCII must be among the 3,755 most common Chinese ones (level 1 of GB 2312) or Chinese punctuation,
+before a file is taken for GB 18030. Accented letters of Windows-1252 lie elsewhere: two of them in a row make a rare character."""
 _HINT = f"say the file's encoding, one of {', '.join(ENCODINGS)}, or save it as UTF-8"
 
 
@@ -134,7 +135,8 @@ class _Plausible:
     def add(self, text: str) -> None:
         beyond = [character for character in text if character > "\x7f"]
         self._beyond += len(beyond)
-        self._common += len("".join(beyond).encode("gb2312", errors="ignore")) // 2
+        encoded = "".join(beyond).encode("gb2312", errors="ignore")
+        self._common += sum(lead < 0xA4 or 0xB0 <= lead <= 0xD7 for lead in encoded[::2])
 
     def holds(self) -> bool:
         return self._common >= _PLAUSIBLE * self._beyond
