@@ -11,8 +11,14 @@ from services.ingest.personal.emails import normal_email
 
 DOMAIN = "pseudonym.invalid"
 """A domain that never exists (RFC 2606), so that no mail to a pseudonym ever goes out."""
+PHONE_PREFIX = "pseudonym:"
 _HEX_DIGITS = 40
 """160 of the 256 bits."""
+
+
+def is_pseudonym(address: str) -> bool:
+    """Whether an e-mail address or phone number is one of ours, so that nothing can be sent to it."""
+    return address.endswith(f"@{DOMAIN}") or address.startswith(PHONE_PREFIX)
 
 
 class Pseudonyms:
@@ -27,7 +33,7 @@ class Pseudonyms:
 
     def phone(self, phone: str) -> str:
         """For a number in E.164."""
-        return phone if phone.startswith("pseudonym:") else f"pseudonym:{self._of('phone', phone)}"
+        return phone if phone.startswith(PHONE_PREFIX) else PHONE_PREFIX + self._of("phone", phone)
 
     def id(self, customer_id: str) -> str:
         """For a customer's id that is an address or a number in E.164 itself; any other stays as it is."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from services.ingest.personal.pseudonyms import is_pseudonym
 from services.ingest.surveys.domain.definition import Way
 from services.ingest.surveys.domain.questions import LANGUAGES, Lang
 
@@ -56,9 +57,10 @@ def contact_of(customer: Any, language: str | None = None) -> Contact:
 
 
 def address_of(contact: Contact, way: Way) -> str | None:
-    """Where a message goes; a link is given out by hand and goes nowhere."""
+    """Where a message goes; a link is given out by hand and goes nowhere, and a pseudonym is no address."""
     addresses: dict[Way, str | None] = {"email": contact.email, "sms": contact.phone, "wechat": contact.openid, "call": contact.phone}
-    return addresses.get(way)
+    address = addresses.get(way)
+    return None if address is None or is_pseudonym(address) else address
 
 
 def way_for(contact: Contact, ways: Sequence[Way], possible: frozenset[Way]) -> Way | None:
