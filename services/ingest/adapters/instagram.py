@@ -6,7 +6,7 @@ https://developers.facebook.com/docs/instagram-platform/webhooks
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from pydantic import Field
@@ -30,8 +30,15 @@ class Secrets(meta.MetaSecrets):
     ] = None
 
 
+_HOSTS = {"facebook": meta.GRAPH, "instagram": "https://graph.instagram.com/v23.0"}
+
+
 class Options(MessageOptions):
     """Who we are on Instagram."""
+
+    login: Annotated[
+        Literal["facebook", "instagram"], Field(description="Which login the app uses; mentions can be read with facebook alone")
+    ] = "facebook"
 
     username: Annotated[
         str | None, Field(max_length=64, description="Our account's name without @, so that our own comments are told apart")
@@ -97,9 +104,10 @@ def poll(endpoint: Endpoint[Secrets, Options]) -> list[Poll]:
 
 async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, now: datetime) -> Pulled:
     """What a mention says, or how many comments our posts have."""
+    host = _HOSTS[endpoint.options.login]
     account, headers = fetch.arguments["account"], {"authorization": f"Bearer {endpoint.secrets[0].access_token}"}
     if fetch.key == "posts":
-        url = f"{meta.GRAPH}/{account}/media?{urlencode({'fields': 'id,comments_count', 'limit': '100'})}"
+        url = f"{host}/{account}/media?{urlencode({'fields': 'id,comments_count', 'limit': '100'})}"
         return Pulled(collected=dict(_counts(json_body((await http(Call("GET", url, headers))).body))))
     comment, media = fetch.arguments.get("comment"), fetch.arguments["media"]
     fields = (
@@ -107,7 +115,7 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
         if comment
         else f"mentioned_media.media_id({media}){{id,caption,timestamp,username,permalink}}"
     )
-    found = json_body((await http(Call("GET", f"{meta.GRAPH}/{account}?{urlencode({'fields': fields})}", headers))).body)
+    found = json_body((await http(Call("GET", f"{host}/{account}?{urlencode({'fields': fields})}", headers))).body)
     event = _mentioned(found["mentioned_comment" if comment else "mentioned_media"], str(comment or media), endpoint, now)
     return Pulled([] if event is None else [event])
 
