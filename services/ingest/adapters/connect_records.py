@@ -32,8 +32,8 @@ def disconnected(detail: Node, zone: ZoneInfo) -> ChannelEvent:
         direction=_DIRECTIONS.get(detail["initiationMethod"].text() or ""),
         agent=_last_step(agent["agentArn"]),
         tags=present(queue_id=_last_step(queue["queueArn"])),
-        wait_seconds=_between(queued, joined or end),
-        handle_seconds=_between(joined, end),
+        wait_seconds=times.between(queued, joined or end),
+        handle_seconds=times.between(joined, end),
         abandoned=None if queued is None else joined is None,
         handled_by="human" if joined else None,
         disposition=detail["disconnectReason"].name(),
@@ -75,20 +75,16 @@ def record(
 def _figures(found: Node, end: datetime, zone: ZoneInfo) -> dict[str, Any]:
     agent, queue = found["Agent"], found["Queue"]
     joined = agent["ConnectedToAgentTimestamp"].iso(zone)
-    talked, after = _between(joined, end), agent["AfterContactWorkDuration"].seconds()
+    talked, after = times.between(joined, end), agent["AfterContactWorkDuration"].seconds()
     return present(
         direction=_DIRECTIONS.get(found["InitiationMethod"].text() or ""),
         wait_seconds=queue["Duration"].seconds(),
-        handle_seconds=None if talked is None else talked + (after or 0),
+        handle_seconds=None if talked is None else min(1e9, talked + (after or 0)),
         abandoned=joined is None if queue.here else None,
         transfers=1 if found["TransferCompletedTimestamp"].here else 0,
         handled_by="human" if joined else None if queue.here else "self_service",
         disposition=found["DisconnectReason"].name(),
     )
-
-
-def _between(begin: datetime | None, end: datetime | None) -> float | None:
-    return None if begin is None or end is None else min(1e9, max(0.0, (end - begin).total_seconds()))
 
 
 def _last_step(arn: Node) -> str | None:

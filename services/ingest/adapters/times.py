@@ -60,5 +60,10 @@ def revision(at: datetime) -> int:
     return max(1, int((at - _REVISIONS_BEGIN).total_seconds()))
 
 
+def between(begin: datetime | None, end: datetime | None) -> float | None:
+    """The seconds from one instant to another as the contracts take a duration: none where one is unknown, never negative nor ages."""
+    return None if begin is None or end is None else min(1e9, max(0.0, (end - begin).total_seconds()))
+
+
 def _held(at: datetime) -> datetime | None:
     return at.astimezone(UTC) if EARLIEST_INSTANT <= at < LATEST_INSTANT else None

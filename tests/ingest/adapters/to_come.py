@@ -4,9 +4,6 @@ TO_COME = {
     # Contact centre and help desk
     "zendesk",
     "salesforce",
-    "chatwoot",
-    "zammad",
-    "slack",
     # Surveys, reviews and mail
     "google_play",
     "app_store",
