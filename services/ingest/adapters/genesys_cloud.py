@@ -29,7 +29,6 @@ from services.ingest.adapters.adapter import (
 )
 from services.ingest.adapters.genesys_survey import survey_answered
 from services.ingest.adapters.node import Node, json_body
-from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import Questions, present
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
 
@@ -76,10 +75,8 @@ class Options(Form):
 def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     """One end of a conversation; its figures are fetched where there is an OAuth client."""
     check_sent_token(request, endpoint.secrets)
-    with proving():
-        body = json_body(request.body)
-        source = body["source"].text() or ""
-    if not source.lower().startswith(f"aws.partner/genesys.com/cloud/{endpoint.options.organization.lower()}/"):
+    body = json_body(request.body)
+    if not (body["source"].text() or "").lower().startswith(f"aws.partner/genesys.com/cloud/{endpoint.options.organization.lower()}/"):
         raise NotProven("foreign_organization")
     topic = body["detail"]["topicName"].text() or ""
     if not topic.endswith((".customer.end", ".acd.end")):

@@ -3,7 +3,6 @@
 TO_COME = {
     # Contact centre and help desk
     "zendesk",
-    "salesforce",
     # Surveys, reviews and mail
     "google_play",
     "app_store",
