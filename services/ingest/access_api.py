@@ -1,4 +1,4 @@
-"""Tenants and keys over HTTP. `operator` makes tenants; `admin` makes and revokes the keys of its own tenant."""
+"""Keys over HTTP: `admin` makes and revokes those of its own tenant."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.ingest import access_store
 from shared.clock import Clock
 from shared.contracts.access import Scope
-from shared.contracts.fields import Instant, Language, Name, Tenant, Zone
+from shared.contracts.fields import Instant
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.web.access import SYSTEM_TENANT, Access, Principal, requires
@@ -24,29 +24,6 @@ Operator = Annotated[Principal, Depends(requires("operator"))]
 
 ANNOUNCED_WITHIN_SECONDS = 3.0
 """How long a new key waits to be on Kafka before it is given out; while Kafka is away it is given out all the same."""
-
-
-class NewTenant(BaseModel):
-    """A tenant to be made."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"id": "acme", "name": "ACME Ltd.", "zone": "Europe/London"}]}
-    )
-
-    id: Tenant
-    name: Name
-    zone: Zone = "UTC"
-    languages: Annotated[list[Language], Field(max_length=64)] = ["en"]
-
-
-class TenantView(BaseModel):
-    """A tenant."""
-
-    id: str
-    name: str
-    zone: str
-    languages: list[str]
-    created_at: datetime
 
 
 class NewKey(BaseModel):
@@ -75,48 +52,11 @@ class IssuedKey(KeyView):
     key: str
 
 
-class TenantPage(BaseModel):
-    """One page of tenants."""
-
-    items: list[TenantView]
-    next: str | None
-
-
 class KeyPage(BaseModel):
     """One page of keys."""
 
     items: list[KeyView]
     next: str | None
-
-
-def tenant_routes(sessions: Sessions, clock: Clock) -> APIRouter:
-    """Routes of tenants, for the operator."""
-    router = APIRouter(prefix="/v1/tenants", tags=["access"])
-
-    @router.post("", status_code=201, summary="Make a tenant")
-    async def create_tenant(caller: Operator, wanted: NewTenant, idempotency_key: IdempotencyKey = None) -> TenantView:
-        now = clock()
-        with typed_database_errors():
-            async with sessions.begin() as session:
-                write = await once(session, caller, "POST /v1/tenants", idempotency_key, wanted, now)
-                if write.replayed is not None:
-                    return TenantView.model_validate(write.replayed)
-                made = await access_store.create_tenant(session, **wanted.model_dump(), actor=caller.actor, now=now)
-                if made is None:
-                    raise Problem(409, "tenant_exists", f"there is a tenant {wanted.id} already")
-                view = TenantView.model_validate(made, from_attributes=True)
-                await write.keep(view)
-        return view
-
-    @router.get("", summary="List tenants")
-    async def list_tenants(_: Operator, limit: Limit = 100, cursor: Cursor = "") -> TenantPage:
-        with typed_database_errors():
-            async with sessions() as session:
-                found = await access_store.list_tenants(session, after=cursor, limit=limit + 1)
-        items = [TenantView.model_validate(tenant, from_attributes=True) for tenant in found[:limit]]
-        return TenantPage(items=items, next=items[-1].id if len(found) > limit else None)
-
-    return router
 
 
 def key_routes(sessions: Sessions, clock: Clock, access: Access) -> APIRouter:

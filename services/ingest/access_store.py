@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,17 +25,6 @@ SOURCE = "/ingest/access"
 
 
 @dataclass(frozen=True, slots=True)
-class Tenant:
-    """A tenant as it is stored."""
-
-    id: str
-    name: str
-    zone: str
-    languages: Sequence[str]
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Key:
     """A key as it is stored: everything but the secret, of which only a hash exists."""
 
@@ -49,24 +38,57 @@ class Key:
 
 async def create_tenant(
     session: AsyncSession, *, id: str, name: str, zone: str = "UTC", languages: Sequence[str] = ("en",), actor: str, now: datetime
-) -> Tenant | None:
+) -> TenantRecord | None:
     """Store and announce a tenant; None when there is one with this id. Does not commit."""
     record = TenantRecord(tenant=id, name=name, zone=zone, languages=tuple(languages), created_at=now)
-    row = {"id": id, "name": name, "zone": zone, "languages": list(languages), "version": 1, "created_at": now}
-    inserted = await session.execute(insert(tenants).values(row).on_conflict_do_nothing().returning(tenants.c.id))
+    inserted = await session.execute(insert(tenants).values(_stored(record), version=1).on_conflict_do_nothing().returning(tenants.c.id))
     if inserted.first() is None:
         return None
-    await _announce(session, "access.tenant.v1", f"tenant:{id}", id, record, version=1, now=now)
+    await _announce_tenant(session, record, version=1, now=now)
     await record_change(
         session, tenant=id, at=now, actor=actor, action="create", changed=f"tenant:{id}", before=None, after=record.model_dump(mode="json")
     )
-    return Tenant(id, name, zone, languages, now)
+    return record
 
 
-async def list_tenants(session: AsyncSession, *, after: str, limit: int) -> Sequence[Tenant]:
+async def list_tenants(session: AsyncSession, *, after: str, limit: int) -> Sequence[TenantRecord]:
     """Tenants by id, those after `after`, at most `limit`."""
     rows = await session.execute(sa.select(tenants).where(tenants.c.id > after).order_by(tenants.c.id).limit(limit))
-    return [Tenant(row.id, row.name, row.zone, row.languages, row.created_at) for row in rows]
+    return [_tenant(row) for row in rows]
+
+
+async def find_tenant(session: AsyncSession, tenant: str) -> TenantRecord | None:
+    """One tenant."""
+    row = (await session.execute(sa.select(tenants).where(tenants.c.id == tenant))).first()
+    return None if row is None else _tenant(row)
+
+
+async def change_tenant(
+    session: AsyncSession, *, tenant: str, changes: Mapping[str, Any], actor: str, now: datetime
+) -> tuple[TenantRecord, int] | None:
+    """Change fields of a tenant and announce it; returns it with its version, None when there is none. What changes nothing is no change.
+    Does not commit."""
+    row = (await session.execute(sa.select(tenants).where(tenants.c.id == tenant).with_for_update())).first()
+    if row is None:
+        return None
+    before = _tenant(row)
+    after = TenantRecord.model_validate({**before.model_dump(), **changes})
+    if after == before:
+        return before, row.version
+    version = row.version + 1
+    await session.execute(sa.update(tenants).where(tenants.c.id == tenant).values(_stored(after), version=version))
+    await _announce_tenant(session, after, version=version, now=now)
+    await record_change(
+        session,
+        tenant=tenant,
+        at=now,
+        actor=actor,
+        action="change",
+        changed=f"tenant:{tenant}",
+        before=before.model_dump(mode="json"),
+        after=after.model_dump(mode="json"),
+    )
+    return after, version
 
 
 async def tenant_exists(session: AsyncSession, tenant: str) -> bool:
@@ -135,12 +157,21 @@ async def announce_all(session: AsyncSession, now: datetime) -> tuple[int, int]:
     """
     stored_tenants = (await session.execute(sa.select(tenants).order_by(tenants.c.id))).all()
     for row in stored_tenants:
-        record = TenantRecord(tenant=row.id, name=row.name, zone=row.zone, languages=tuple(row.languages), created_at=row.created_at)
-        await _announce(session, "access.tenant.v1", f"tenant:{row.id}", row.id, record, version=row.version, now=now)
+        await _announce_tenant(session, _tenant(row), version=row.version, now=now)
     stored_keys = (await session.execute(sa.select(keys).order_by(keys.c.id))).all()
     for row in stored_keys:
         await _announce_key(session, _key(row), row.sha256, version=row.version, now=now)
     return len(stored_tenants), len(stored_keys)
+
+
+def _tenant(row: Any) -> TenantRecord:
+    columns = {name: tuple(value) if isinstance(value, list) else value for name, value in row._mapping.items() if name != "version"}
+    return TenantRecord.model_validate({"tenant": columns.pop("id"), **columns})
+
+
+def _stored(record: TenantRecord) -> dict[str, Any]:
+    fields = {column.name for column in tenants.c} - {"id", "version"}
+    return {"id": record.tenant, **{name: list(value) if isinstance(value := getattr(record, name), tuple) else value for name in fields}}
 
 
 def _key(row: Any) -> Key:
@@ -150,6 +181,10 @@ def _key(row: Any) -> Key:
 def _audited(key: Key) -> dict[str, Any]:
     instants = {"expires_at": key.expires_at, "revoked_at": key.revoked_at}
     return {"id": key.id, "scopes": list(key.scopes), **{name: at and at.isoformat() for name, at in instants.items()}}
+
+
+async def _announce_tenant(session: AsyncSession, record: TenantRecord, *, version: int, now: datetime) -> None:
+    await _announce(session, "access.tenant.v1", f"tenant:{record.tenant}", record.tenant, record, version=version, now=now)
 
 
 async def _announce_key(session: AsyncSession, key: Key, sha256: str, *, version: int, now: datetime) -> None:

@@ -10,7 +10,7 @@ import uvloop
 from fastapi import APIRouter
 from starlette.types import ASGIApp
 
-from services.ingest.access_api import key_routes, tenant_routes
+from services.ingest.access_api import key_routes
 from services.ingest.api import event_routes
 from services.ingest.channels import parts as channels
 from services.ingest.events import Events
@@ -21,6 +21,7 @@ from services.ingest.metrics import IngestMetrics
 from services.ingest.personal.policy import Policies
 from services.ingest.settings import IngestSettings, load_settings
 from services.ingest.surveys import parts as surveys
+from services.ingest.tenants_api import tenant_routes
 from shared.clock import utc_now
 from shared.contracts.topics import ACCESS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS, dead_topic
 from shared.database.engine import create_engine, create_sessions
@@ -71,7 +72,8 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
             loops.append(DatabaseWatch(engine, "ingest", registry))
             loops.append(Relay(settings.database, producer, OutboxMetrics("ingest", registry), utc_now))
             if "access" in roles:
-                routers += [tenant_routes(sessions, utc_now), key_routes(sessions, utc_now, access)]
+                has_key = settings.pseudonyms_key is not None
+                routers += [tenant_routes(sessions, utc_now, access, pseudonyms=has_key), key_routes(sessions, utc_now, access)]
             if roles & channels.ROLES:
                 parts = channels.channel_parts(roles, settings, sessions, intake, registry, utc_now, stack)
                 routers += parts.routers

@@ -14,6 +14,11 @@ tenants = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("zone", sa.Text, nullable=False),
     sa.Column("languages", pg.ARRAY(sa.Text), nullable=False),
+    sa.Column("country", sa.Text),
+    sa.Column("redaction", sa.Boolean, server_default=sa.false(), nullable=False),
+    sa.Column("redacted", pg.ARRAY(sa.Text), server_default="{}", nullable=False),
+    sa.Column("national_ids", pg.ARRAY(sa.Text), server_default="{}", nullable=False),
+    sa.Column("pseudonyms", sa.Boolean, server_default=sa.false(), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("created_at", INSTANT, nullable=False),
 )

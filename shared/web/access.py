@@ -63,6 +63,7 @@ class Access:
         self.tenants: dict[str, TenantRecord] = {}
         """What is known of tenants now, by id. A record is never changed: a newer one takes its place."""
         self._tenant_sequences: dict[str, int] = {}
+        self._tenant_arrived = asyncio.Event()
         self._keys: dict[str, _Key] = {}
         self._unknown: dict[str, float] = {}
         self._awaited: dict[str, asyncio.Event] = {}
@@ -122,11 +123,20 @@ class Access:
         finally:
             del self._awaited[key_id]
 
+    async def tenant_announced(self, tenant: str, version: int, seconds: float) -> None:
+        """Wait until this version of a tenant's record stands on Kafka, so that every service goes by it; at most `seconds`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while self._tenant_sequences.get(tenant, -1) < version and (left := until - loop.time()) > 0:
+            await stopped_within(self._tenant_arrived, left)
+
     def _take(self, event: Event) -> None:
         sequence = event.sequence or 0
         if event.type == "access.tenant.v1" and self._tenant_sequences.get(event.tenant, -1) < sequence:
             self._tenant_sequences[event.tenant] = sequence
             self.tenants[event.tenant] = event.data
+            self._tenant_arrived.set()
+            self._tenant_arrived = asyncio.Event()
         if event.type == "access.key.v1":
             record: KeyRecord = event.data
             present = self._keys.get(record.key)

@@ -159,6 +159,8 @@ ATTEMPTS: dict[str, list[Attempt]] = {
         Attempt(REFUSED, json={"id": "new-tenant", "name": "n"}),
     ],
     "ingest GET /v1/tenants": [Attempt(REFUSED, query={"cursor": "", "limit": "500"})],
+    "ingest GET /v1/tenants/{id}": [Attempt(ABSENT, path={"id": "{tenant}"})],
+    "ingest PATCH /v1/tenants/{id}": [Attempt(ABSENT, path={"id": "{tenant}"}, json={"redaction": False})],
     "scoring GET /v1/metrics": [
         Attempt(ANSWERED, query={"metric": "complaint_rate", "window": "24h", "group_by": "channel"}),
         Attempt(ANSWERED, query={"metric": "nps", "window": "24h", "filter": "channel:store"}),

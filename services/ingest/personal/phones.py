@@ -24,6 +24,11 @@ def to_e164(phone: str, region: str | None) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else phone
 
 
+def has_numbers(region: str) -> bool:
+    """Whether a country (ISO 3166) has a telephone network of its own."""
+    return region in phonenumbers.SUPPORTED_REGIONS
+
+
 def is_international(digits: str) -> bool:
     """Whether this, behind a +, may be called: a country code that exists, and a length that it has; a trunk 0 behind the code may stay.
 
