@@ -5,7 +5,7 @@ body with SHA-1, without a timestamp. https://developers.intercom.com/docs/refer
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -110,7 +110,7 @@ def _closed(conversation: Node) -> Found:
     return ChannelEvent("interaction.completed.v1", data["interaction_id"], at, data)
 
 
-def _common(conversation: Node) -> dict[str, object]:
+def _common(conversation: Node) -> dict[str, Any]:
     contact, author = conversation["contacts"]["contacts"][0], conversation["source"]["author"]
     theirs = author["type"].text() in ("user", "lead", "contact")
     return present(

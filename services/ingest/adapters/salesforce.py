@@ -80,7 +80,9 @@ def _notified(notification: Element, request: Request, endpoint: Endpoint[TokenS
     kind = record.get(_TYPE, "").rpartition(":")[2]
     fields = Node({local(field): None if field.get(_NIL) == "true" else field.text for field in record}, kind)
     events = list(_events(fields, kind, request.at, endpoint))
-    yield from events or ["nothing_said"]
+    yield from events
+    if not events:
+        yield "nothing_said"
 
 
 def _events(fields: Node, kind: str, now: datetime, endpoint: Endpoint[TokenSecrets, Options]) -> Iterator[ChannelEvent]:

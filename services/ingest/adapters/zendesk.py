@@ -6,6 +6,7 @@ https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/
 """
 
 from datetime import datetime
+from typing import Any
 
 from services.ingest.adapters import times, zendesk_ratings
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Outcome, Request
@@ -100,7 +101,7 @@ def _comment(ticket: Node, comment: Node, at: datetime, options: Options) -> Fou
     return said(options, id, at, text, thread=common["interaction_id"], **common)
 
 
-def _common(ticket: Node) -> dict[str, object]:
+def _common(ticket: Node) -> dict[str, Any]:
     return present(
         channel=_CHANNELS.get((ticket["via"]["channel"].text() or "").lower(), "web"),
         interaction_id=ticket["id"].required_id(),

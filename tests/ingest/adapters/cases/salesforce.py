@@ -80,8 +80,8 @@ CASES = [
         changed=lambda body: (
             body.replace(
                 b"<sf:Status>Closed",
-                b"<sf:Subject>Charged twice</sf:Subject><sf:Description>In March &amp; April</sf:Description><sf:ContactId>003000000000001AAA"
-                b"</sf:ContactId><sf:SuppliedEmail>emily@example.com</sf:SuppliedEmail><sf:SystemModstamp>2026-03-19T08:00:00.000Z"
+                b"<sf:Subject>Charged twice</sf:Subject><sf:Description>In March &amp; April</sf:Description>"
+                b"<sf:ContactId>003000000000001AAA</sf:ContactId><sf:SuppliedEmail>emily@example.com</sf:SuppliedEmail><sf:SystemModstamp>2026-03-19T08:00:00.000Z"
                 b"</sf:SystemModstamp><sf:Status>New",
             )
             .replace(b"<sf:ClosedDate>2026-03-19T09:25:29.000Z</sf:ClosedDate>", b'<sf:ClosedDate xsi:nil="true"/>')
