@@ -58,12 +58,15 @@ class Service:
     """One process of one service."""
 
     def __init__(
-        self, name: str, port: int, environment: dict[str, str], log: Path, clock_ahead_seconds: float = 0.0, roles: Sequence[str] = ()
-    ) -> None:
+        self, name: str, port: int, environment: dict[str, str], log: Path, clock_ahead_seconds: float = 0.0, roles: Sequence[str] = (),
+        program: str | None = None,
+    ) -> None:  # fmt: skip
         self.name = name
         self._command: tuple[str, ...] = ("-m", "services.cli.main", "serve", name, *(f"--role={role}" for role in roles))
         if clock_ahead_seconds:
             self._command = ("-c", WRONG_CLOCK.format(seconds=clock_ahead_seconds, service=name))
+        if program is not None:
+            self._command = ("-c", program)
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._environment = environment
@@ -182,14 +185,15 @@ class Platform:
         clock_ahead_seconds: float = 0.0,
         zone: str | None = None,
         more: Mapping[str, str] = NOTHING,
+        program: str | None = None,
     ) -> Service:
         """One more process of a service, ready, in all its roles unless told otherwise; its own clock may go wrong, its machine may
-        stand in another zone, and `more` be set."""
+        stand in another zone, `more` be set, and a `program` of the test's own run it."""
         port = free_port()
         log = self._folder / f"{name}-{self._started}.log"
         self._started += 1
         environment = {**self._environment, f"HEARBACK_{name.upper()}_PORT": str(port), **({"TZ": zone} if zone else {}), **more}
-        service = Service(name, port, environment, log, clock_ahead_seconds, roles)
+        service = Service(name, port, environment, log, clock_ahead_seconds, roles, program)
         self.services.append(service)
         await service.start()
         return service
