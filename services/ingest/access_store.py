@@ -41,7 +41,7 @@ async def create_tenant(
 ) -> TenantRecord | None:
     """Store and announce a tenant; None when there is one with this id. Does not commit."""
     record = TenantRecord(tenant=id, name=name, zone=zone, languages=tuple(languages), created_at=now)
-    inserted = await session.execute(insert(tenants).values(_stored(record), version=1).on_conflict_do_nothing().returning(tenants.c.id))
+    inserted = await session.execute(insert(tenants).values({**_stored(record), "version": 1}).on_conflict_do_nothing().returning(tenants.c.id))
     if inserted.first() is None:
         return None
     await _announce_tenant(session, record, version=1, now=now)
@@ -76,7 +76,7 @@ async def change_tenant(
     if after == before:
         return before, row.version
     version = row.version + 1
-    await session.execute(sa.update(tenants).where(tenants.c.id == tenant).values(_stored(after), version=version))
+    await session.execute(sa.update(tenants).where(tenants.c.id == tenant).values({**_stored(after), "version": version}))
     await _announce_tenant(session, after, version=version, now=now)
     await record_change(
         session,
