@@ -53,8 +53,6 @@ class Asked(Question):
     def _on_its_scale(self) -> "Asked":
         if self.instrument in ("csat", "ces", "likert") and (self.scale_min is None or self.scale_max is None):
             raise ValueError(f"question {self.question} needs scale_min and scale_max")
-        if self.instrument == "ces" and self.polarity is None:
-            raise ValueError(f"question {self.question} needs polarity: effort (low is easy) or ease (high is easy)")
         return self
 
 
