@@ -41,7 +41,9 @@ async def create_tenant(
 ) -> TenantRecord | None:
     """Store and announce a tenant; None when there is one with this id. Does not commit."""
     record = TenantRecord(tenant=id, name=name, zone=zone, languages=tuple(languages), created_at=now)
-    inserted = await session.execute(insert(tenants).values({**_stored(record), "version": 1}).on_conflict_do_nothing().returning(tenants.c.id))
+    inserted = await session.execute(
+        insert(tenants).values({**_stored(record), "version": 1}).on_conflict_do_nothing().returning(tenants.c.id)
+    )
     if inserted.first() is None:
         return None
     await _announce_tenant(session, record, version=1, now=now)
