@@ -26,7 +26,7 @@ def fields(request: Request) -> Fields:
     """All fields of an urlencoded or multipart form, in their order. Raises Unreadable."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
-        return _multipart(request)
+        return [(name, content.decode("utf-8", "replace")) for name, content in parts(request)]
     try:
         return _urlencoded(request.body.decode())
     except UnicodeDecodeError:
@@ -40,19 +40,19 @@ def _urlencoded(text: str) -> Fields:
         raise Unreadable(f"the form should have at most {MOST_FIELDS} fields") from None
 
 
-def _multipart(request: Request) -> Fields:
-    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser(policy=policy.HTTP).parsebytes(head + request.body)
-    found: Fields = []
-    for part in message.iter_parts() if message.is_multipart() else ():
+def parts(request: Request) -> list[tuple[str, bytes]]:
+    """All parts of a multipart form with their bytes, for vendors that write each in a character set of its own. Raises Unreadable."""
+    media_type = request.headers.get("content-type", "")
+    head = f"Content-Type: {media_type}\r\n\r\n".encode("latin-1", "replace")
+    message = BytesParser(policy=policy.compat32).parsebytes(head + request.body)
+    found: list[tuple[str, bytes]] = []
+    for part in message.get_payload() if message.is_multipart() else ():
         name = part.get_param("name", header="content-disposition")
         if not isinstance(name, str) or len(found) >= MOST_FIELDS:
             continue
-        if part.get_filename() is not None:
-            found.append((name, part.get_filename() or ""))
-            continue
         content = part.get_payload(decode=True)
-        found.append((name, content.decode("utf-8", "replace") if isinstance(content, bytes) else ""))
+        file = part.get_filename()
+        found.append((name, file.encode("utf-8", "replace") if file is not None else content if isinstance(content, bytes) else b""))
     if not found:
         raise Unreadable("the body should be a form of several parts")
     return found

@@ -4,11 +4,5 @@ TO_COME = {
     # Contact centre and help desk
     "zendesk",
     # Surveys, reviews and mail
-    "google_play",
-    "app_store",
-    "google_business",
-    "sendgrid",
-    "mailgun",
-    "aws_ses",
     # Social, messaging and generic
 }

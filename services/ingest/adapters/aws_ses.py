@@ -1,0 +1,107 @@
+"""Amazon SES over SNS: mails received, and what became of mails that were sent.
+
+https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html, /notification-contents.html
+"""
+
+from collections.abc import Iterator
+
+from services.ingest.adapters.adapter import Adapter, Call, Endpoint, NotProven, Outcome, Request, Unreadable
+from services.ingest.adapters.gathering import Found, gathered
+from services.ingest.adapters.mail import Mails, Received, about, failures, found_in
+from services.ingest.adapters.mime import Failed, headers_of, mail_in
+from services.ingest.adapters.mime import binary as from_base64
+from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.sns import Topic, certificate_at, is_of_sns, verified
+
+
+def keys(request: Request, endpoint: Endpoint[Topic, Mails]) -> Call | None:
+    """The certificate of the message, which is SNS's own or none."""
+    return certificate_at(request, endpoint.secrets)
+
+
+def receive(request: Request, endpoint: Endpoint[Topic, Mails]) -> Outcome:
+    """A mail known by its SES id, failures by their feedback id; a new subscription is confirmed."""
+    message = verified(request, endpoint.secrets, endpoint.zone)
+    match message["Type"].text():
+        case "SubscriptionConfirmation":
+            url = message["SubscribeURL"].required_text()
+            if not is_of_sns(url):
+                raise NotProven("foreign_subscription")
+            return Outcome(confirm=url)
+        case "UnsubscribeConfirmation":
+            return Outcome(passed_over={"unsubscribed": 1})
+    return gathered(_found(json_body(message["Message"].required_text().encode()), endpoint))
+
+
+def _found(notification: Node, endpoint: Endpoint[Topic, Mails]) -> list[Found]:
+    match notification["notificationType"].text() or notification["eventType"].text():
+        case "Received":
+            return _received(notification, endpoint)
+        case "Bounce":
+            return _bounced(notification, endpoint)
+        case "Complaint":
+            return _complained(notification, endpoint)
+    return ["other_event"]
+
+
+def _received(notification: Node, endpoint: Endpoint[Topic, Mails]) -> list[Found]:
+    receipt, about_mail = notification["receipt"], notification["mail"]
+    if receipt["virusVerdict"]["status"].text() == "FAIL":
+        return ["virus"]
+    if receipt["spamVerdict"]["status"].text() == "FAIL" and not endpoint.options.take_spam:
+        return ["spam"]
+    content = notification["content"].value
+    if not isinstance(content, str) or not content.strip():
+        raise Unreadable("the receipt rule should publish the mail's content: let its action be SNS, not S3")
+    raw = from_base64(content) if receipt["action"]["encoding"].text() == "BASE64" else content.encode("utf-8", "surrogatepass")
+    at = about_mail["timestamp"].iso(endpoint.zone) or about_mail["timestamp"].wrong("a time")
+    authentic = receipt["dmarcVerdict"]["status"].text() == "PASS"
+    received = Received(mail_in(raw), about_mail["messageId"].required_id(), at, authentic=authentic)
+    return found_in(received, endpoint.options, endpoint.zone)
+
+
+def _bounced(notification: Node, endpoint: Endpoint[Topic, Mails]) -> list[Found]:
+    bounce = notification["bounce"]
+    failed = [Failed(one["emailAddress"].email(), one["status"].text(32)) for one in bounce["bouncedRecipients"]]
+    at = bounce["timestamp"].iso(endpoint.zone) or bounce["timestamp"].wrong("a time")
+    kind = bounce["bounceType"].text(64)
+    reason = " ".join(filter(None, (kind, bounce["bounceSubType"].text(64))))
+    sent = headers_of(_sent(notification["mail"]))
+    return [*failures(bounce["feedbackId"].required_id(), at, failed, about(sent), lambda _: kind == "Permanent", reason)] or [
+        "delivery_status"
+    ]
+
+
+def _complained(notification: Node, endpoint: Endpoint[Topic, Mails]) -> list[Found]:
+    """Customers who told their mail service that our mail is spam will not read the next one either."""
+    complaint = notification["complaint"]
+    failed = [Failed(one["emailAddress"].email(), None) for one in complaint["complainedRecipients"]]
+    at = complaint["timestamp"].iso(endpoint.zone) or complaint["timestamp"].wrong("a time")
+    reason = " ".join(filter(None, ("Complaint", complaint["complaintFeedbackType"].text(64))))
+    sent = headers_of(_sent(notification["mail"]))
+    return [*failures(complaint["feedbackId"].required_id(), at, failed, about(sent), lambda _: True, reason)] or ["delivery_status"]
+
+
+def _sent(mail: Node) -> Iterator[tuple[str, str]]:
+    """The headers of our own mail, which SES adds where it is told to include them."""
+    for header in mail["headers"]:
+        name, value = header["name"].text(256), header["value"].text()
+        if name and value:
+            yield name, value
+
+
+ADAPTER = Adapter(
+    name="aws_ses",
+    title="Amazon SES over SNS",
+    secrets=Topic,
+    options=Mails,
+    receive=receive,
+    keys=keys,
+    setup=(
+        "In Amazon SNS make a standard topic and copy its ARN into this endpoint",
+        "Subscribe {url} to the topic, protocol HTTPS, raw message delivery off; the subscription confirms itself within seconds",
+        "In Amazon SES open Email receiving and make a rule for your address whose action is to publish to the topic, encoding Base64",
+        "For bounces and complaints open the identity, Notifications, and choose the topic; check Include original headers",
+        "Test: write a mail to the address; the endpoint shows it within seconds",
+    ),
+)

@@ -1,0 +1,136 @@
+"""Mails as they travel (RFC 5322, 2045 to 2047): headers, the text and the HTML, and what a delivery status says (RFC 3464)."""
+
+import binascii
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email import policy
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import BytesParser, HeaderParser
+from email.utils import getaddresses
+from typing import Any
+
+from services.ingest.adapters.adapter import Unreadable
+from services.ingest.adapters.node import Node, storable
+
+_MOST_PARTS = 200
+_MOST_HEADERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """Header fields in their order, names in lower case, values on one line."""
+
+    fields: Sequence[tuple[str, str]]
+
+    def first(self, name: str) -> str | None:
+        """The first field of that name, as text; None when it is blank or missing."""
+        return next((decoded(value).strip() or None for field, value in self.fields if field == name), None)
+
+    def addresses(self, *names: str) -> list[tuple[str | None, str]]:
+        """Names and addresses in the fields of those names; what is no address is left out."""
+        found = getaddresses([value for field, value in self.fields if field in names])
+        return [(Node(decoded(name)).name(), email) for name, address in found if (email := Node(address).email())]
+
+
+def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
+    """Headers from pairs as vendors list them."""
+    return Headers([(name.strip().lower(), " ".join(value.split())) for name, value in pairs][:_MOST_HEADERS])
+
+
+def headers_in(block: str) -> Headers:
+    """Headers from their text."""
+    return _headers(HeaderParser(policy=policy.compat32).parsestr(block, headersonly=True))
+
+
+def decoded(value: str) -> str:
+    """A header's text, encoded words decoded; as it is where they cannot be."""
+    try:
+        return storable(str(make_header(decode_header(value))))
+    except (LookupError, ValueError, MessageError):
+        return storable(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One recipient whom a mail of ours did not reach: the address where it is told, and the status code of RFC 3463."""
+
+    address: str | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail as far as it is read. `failed` are a delivery status's recipients, `returned` the headers of our mail that it is about."""
+
+    headers: Headers
+    text: str | None = None
+    html: str | None = None
+    failed: Sequence[Failed] = ()
+    returned: Headers = Headers(())
+
+
+def mail_in(raw: bytes) -> Mail:
+    """A whole mail. Raises Unreadable for one that is nested beyond reason."""
+    try:
+        message = BytesParser(policy=policy.compat32).parsebytes(raw)
+        parts = [part for part, _ in zip(message.walk(), range(_MOST_PARTS), strict=False)]
+    except RecursionError:
+        raise Unreadable("the mail is nested too deep") from None
+    texts = [part for part in parts if part.get_content_maintype() == "text" and part.get_content_disposition() != "attachment"]
+    return Mail(
+        headers=_headers(message),
+        text=_first(texts, "text/plain"),
+        html=_first(texts, "text/html"),
+        failed=[failed for part in parts if part.get_content_type() == "message/delivery-status" for failed in _failed(part)],
+        returned=next((found for found in map(_returned, parts[1:]) if found is not None), Headers(())),
+    )
+
+
+def _headers(message: "Message[str, str]") -> Headers:
+    return headers_of((name, str(value)) for name, value in message.items())
+
+
+def _first(parts: Iterable["Message[str, str]"], kind: str) -> str | None:
+    return next((_text(part) for part in parts if part.get_content_type() == kind), None)
+
+
+def _text(part: "Message[str, str]") -> str:
+    content = part.get_payload(decode=True)
+    return in_charset(content if isinstance(content, bytes) else b"", part.get_content_charset())
+
+
+def in_charset(content: bytes, charset: str | None) -> str:
+    """The text of bytes; GB2312 is read as its superset, for that is what is sent under the name."""
+    try:
+        return content.decode({"gb2312": "gb18030", "gbk": "gb18030"}.get((charset or "").lower(), charset or "utf-8"), "replace")
+    except (LookupError, ValueError):
+        return content.decode("utf-8", "replace")
+
+
+def _failed(status: "Message[str, str]") -> list[Failed]:
+    """The recipients of a message/delivery-status that were not reached: groups of fields behind the first, which is about the mail."""
+    groups: Any = status.get_payload()
+    fields = [_headers(group) for group in groups] if isinstance(groups, list) else []
+    return [
+        Failed(Node((group.first("final-recipient") or "").rpartition(";")[2]).email(), Node(group.first("status")).text(32))
+        for group in fields
+        if (group.first("action") or "").lower() == "failed"
+    ]
+
+
+def _returned(part: "Message[str, str]") -> Headers | None:
+    """The headers of the mail that came back, whole or its headers alone."""
+    if part.get_content_type() == "text/rfc822-headers":
+        return headers_in(_text(part))
+    inner: Any = part.get_payload() if part.get_content_type() == "message/rfc822" else None
+    return _headers(inner[0]) if isinstance(inner, list) and inner else None
+
+
+def binary(text: str) -> bytes:
+    """Bytes from base64. Raises Unreadable."""
+    try:
+        return binascii.a2b_base64(text.encode("ascii", "replace"))
+    except (binascii.Error, ValueError):
+        raise Unreadable("the content should be base64") from None
