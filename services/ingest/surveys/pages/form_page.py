@@ -36,6 +36,7 @@ KINDS = {
     "idea": ("feedback.idea_submitted.v1", {}),
 }
 PLACES = ("touchpoint", "region")
+FIELDS = ("entry", "kind", "text", "name", "email", "phone")
 LONGEST_TEXT = 10_000
 TRAP = "website"
 _EMAIL, _NAME = TypeAdapter[str](Email), TypeAdapter[str](Name)
@@ -112,10 +113,12 @@ def _page(request: Request, company: str) -> Page:
 
 def _form(request: Request, company: str, sent: Mapping[str, str], wrong: Mapping[str, str]) -> Response:
     page = _page(request, company)
-    said = {name: sent.get(name, "") for name in ("entry", "kind", "text", "name", "email", "phone")}
-    told = {name: page.words[which] for name, which in wrong.items()}
+    said = {name: sent.get(name, "") for name in FIELDS}
+    told = {name: page.words[wrong[name]] if name in wrong else "" for name in FIELDS}
     kinds = [(kind, page.words[kind]) for kind in KINDS]
-    return page.response("form", 422 if wrong else 200, said=said, wrong=told, kinds=kinds, trap=TRAP, action=_again(request))
+    return page.response(
+        "form", 422 if wrong else 200, said=said, refused=bool(wrong), wrong=told, kinds=kinds, trap=TRAP, action=_again(request)
+    )
 
 
 def _again(request: Request) -> str:
