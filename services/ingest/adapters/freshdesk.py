@@ -55,7 +55,7 @@ _RATED = EventMapping(
             scale_min=1,
             scale_max=7,
             path="$.freshdesk_webhook.ticket_satisfaction_rating",
-            words=_WORDS,
+            points=_WORDS,
         ),
     ),
 )

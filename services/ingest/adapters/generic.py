@@ -201,14 +201,10 @@ def _put(data: dict[str, Any], field: str, value: Any) -> None:
 
 def _answer(asked: Asked, item: Any) -> dict[str, Any] | None:
     node = _at(asked.path, item)
-    if not asked.words:
-        return answered(asked.question, node, asked)
-    text = node.name()
-    if text is None:
-        return None
-    points = {word.lower(): worth for word, worth in asked.words.items()}.get(text.lower())
+    text = node.name() if asked.points else None
+    points = None if text is None else {word.lower(): worth for word, worth in asked.points.items()}.get(text.lower())
     if points is None:
-        raise Unreadable(f"{node.place} holds a word that the mapping gives no points")
+        return answered(asked.question, node, asked)
     answer = answered(asked.question, Node(points, node.place), asked)
     return None if answer is None else {**answer, "choice": text}
 

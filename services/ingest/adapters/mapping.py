@@ -43,11 +43,10 @@ class Source(Form):
 
 
 class Asked(Question):
-    """One question: where its answer stands, and what the words of the answer are worth, in points of the scale."""
+    """One question and where its answer stands; the words of `points` may be in capitals or not."""
 
     question: Annotated[str, Field(min_length=1, max_length=256)]
     path: Path
-    words: Annotated[dict[Word, float], Field(max_length=200)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _on_its_scale(self) -> "Asked":

@@ -38,7 +38,7 @@ _RATED = EventMapping(
             scale_min=0,
             scale_max=1,
             path="$.current_rating",
-            words={"good": 1, "good with comment": 1, "goodwithcomment": 1, "bad": 0, "bad with comment": 0, "badwithcomment": 0},
+            points={"good": 1, "good with comment": 1, "goodwithcomment": 1, "bad": 0, "bad with comment": 0, "badwithcomment": 0},
         ),
     ),
 )

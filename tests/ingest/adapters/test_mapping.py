@@ -123,7 +123,11 @@ def test_fields_become_what_the_contract_wants_of_them() -> None:
         ({}, {"text": "x"}, r"\$\.id should be an id"),
         ({"fields": {**COMMENT["fields"], "kind": "$.kind"}}, {"id": 1, "text": "x", "kind": "rant"}, "should be one of comment, praise"),
         ({"fields": {**COMMENT["fields"], "reach": "$.reach"}}, {"id": 1, "text": "x", "reach": 1.5}, "should be a whole number"),
-        ({"fields": {**COMMENT["fields"], "rating": "$.r"}}, {"id": 1, "text": "x", "r": 3}, "the mapping makes no .* of it: data.scale_min is required"),
+        (
+            {"fields": {**COMMENT["fields"], "rating": "$.r"}},
+            {"id": 1, "text": "x", "r": 3},
+            "the mapping makes no .* of it: data.scale_min is required",
+        ),
         ({"items": "$.items[*]"}, {"items": [{"id": n, "text": "x"} for n in range(1001)]}, "1000 items"),
         ({"time": "$.at"}, {"id": 1, "text": "x", "at": "yesterday"}, "should be an ISO 8601 time"),
     ],
@@ -175,7 +179,7 @@ def test_a_revision_is_a_count_or_a_time_and_grows() -> None:
 
 
 def test_words_have_points_and_a_word_without_any_is_kept() -> None:
-    answers = [{**SURVEY["answers"][0], "words": {"Great": 5, "bad": 1}}]
+    answers = [{**SURVEY["answers"][0], "points": {"Great": 5, "bad": 1}}]
     mapping = options(**{**SURVEY, "answers": answers})
 
     outcome = received(mapping, {"id": 1, "score": "GREAT"})
@@ -183,5 +187,5 @@ def test_words_have_points_and_a_word_without_any_is_kept() -> None:
     assert outcome.events[0].data["answers"] == [
         {"question": "q", "instrument": "csat", "score": 5, "scale_min": 1, "scale_max": 5, "choice": "GREAT"}
     ]
-    with pytest.raises(Unreadable, match="gives no points"):
+    with pytest.raises(Unreadable, match="score should be a number"):
         received(mapping, {"id": 1, "score": "so-so"})

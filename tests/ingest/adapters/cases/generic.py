@@ -1,4 +1,4 @@
-"""The generic adapter with each scheme, over bodies of vendors that other cases know: batches, words, epochs, forms."""
+"""The generic adapter with each scheme, over a batch of comments, a message with an epoch in milliseconds, and a form."""
 
 import base64
 from datetime import UTC, datetime
@@ -111,7 +111,7 @@ def form_token(_: bytes) -> Proof:
 def case(name: str, scheme: Scheme, sign: object, *, secret: str = SECRET, stamp: bool = False, covers_body: bool = True) -> Case:
     return Case(
         adapter="generic",
-        sample="line/message_text.json",
+        sample="generic/messages.json",
         name=f"by {name}",
         secrets=SchemeSecrets(secret=secret),
         options=Options(scheme=scheme, events=MESSAGES),
@@ -127,7 +127,7 @@ def case(name: str, scheme: Scheme, sign: object, *, secret: str = SECRET, stamp
 CASES = [
     Case(
         adapter="generic",
-        sample="weibo/comments_to_me.json",
+        sample="generic/comments.json",
         secrets=SchemeSecrets(secret=SECRET),
         options=Options(scheme=HeaderToken(header="Authorization", prefix="Bearer "), events=COMMENTS),
         at=AT,
@@ -138,7 +138,7 @@ CASES = [
     ),
     Case(
         adapter="generic",
-        sample="twilio/voice_gather_digits.txt",
+        sample="generic/keypad.txt",
         name="a form",
         secrets=SchemeSecrets(secret=SECRET),
         options=Options(scheme=QueryToken(), events=CALLS),
