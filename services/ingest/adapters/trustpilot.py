@@ -46,11 +46,11 @@ def _found(event: Node, request: Request, endpoint: Endpoint[TokenSecrets, NoOpt
         interaction_id=review["referenceId"].id(),
         touchpoint=review["locationId"].name(),
         tags=_tags(review["tags"]),
-        revision=_version(name, review, changed_at and revision(changed_at)),
+        revision=_version(name, None if changed_at is None else revision(changed_at)),
     )
 
 
-def _version(name: str, review: Node, changed: int | None) -> int | None:
+def _version(name: str | None, changed: int | None) -> int | None:
     """A change comes after the review itself, whichever arrives first."""
     return changed if name == _CREATED else changed or 2
 

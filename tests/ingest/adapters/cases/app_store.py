@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 from services.ingest.adapters.adapter import Fetch
 from services.ingest.adapters.app_store import Options, Secrets
-from tests.ingest.adapters.case import Pull
+from tests.ingest.adapters.case import Case, Pull
 from tests.ingest.adapters.keypairs import ec_key, pem
 
 SECRETS = Secrets(issuer_id="57246542-96fe-1a63-e053-0824d011072a", key_id="2X9R4HXF34", private_key=pem(ec_key()))
 OPTIONS = Options(app_id="1234567890")
 AT = datetime(2026, 3, 20, tzinfo=UTC)
 
-CASES: list[object] = []
+CASES: list[Case] = []
 PULLS = [
     Pull(
         adapter="app_store",

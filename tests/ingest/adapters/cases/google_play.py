@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from services.ingest.adapters.adapter import Call, Fetch
 from services.ingest.adapters.google import TOKENS, ServiceAccount
 from services.ingest.adapters.google_play import Options
-from tests.ingest.adapters.case import Pull
+from tests.ingest.adapters.case import Case, Pull
 from tests.ingest.adapters.keypairs import pem, rsa_key
 
 SECRETS = ServiceAccount(client_email="reviews@example.iam.gserviceaccount.com", private_key=pem(rsa_key()))
@@ -18,7 +18,7 @@ def reply(call: Call, content: bytes) -> bytes:
     return b'{"access_token": "test-access-token"}' if call.url == TOKENS else content
 
 
-CASES: list[object] = []
+CASES: list[Case] = []
 PULLS = [
     Pull(
         adapter="google_play",
