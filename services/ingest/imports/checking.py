@@ -23,6 +23,7 @@ from shared.observability.tracing import traceparent_from
 
 SAMPLE_ROWS = 200
 EVENTS_SHOWN = 5
+REFUSED_SHOWN = 20
 EXAMPLES = 3
 EXAMPLE_LENGTH = 80
 UNNAMED = (
@@ -95,33 +96,41 @@ class Checker:
             problems += problems_of(mapping, table.columns)
             if "id" in mapping.fields and one.name is None:
                 hints.append(UNNAMED)
-        preview = self._preview(one, rows, table, mapping, zone, now, problems, hints)
-        return Checked(form.model_copy(update={"columns": list(table.columns)}), mapping, preview)
-
-    def _preview(self, one: Import, rows: Sequence[Row], table: Table, mapping: Mapping | None, zone: ZoneInfo, now: datetime,
-                 problems: list[str], hints: list[str]) -> Preview:  # fmt: skip
         events: list[dict[str, Any]] = []
         refused: list[RefusedView] = []
         if not problems:
-            interpreter = Interpreter(mapping, table.columns, zone, backfill=not one.act)
-            for row in rows:
-                item, reason, _, content = interpreter.interpret(row)
-                try:
-                    if item is not None:
-                        judged = self._intake.judge(one.tenant, item, source="/imports/preview", id=content.hex(), now=now,
-                                                    traceparent=traceparent_from(None), may_backfill=True)  # fmt: skip
-                        if len(events) < EVENTS_SHOWN:
-                            events.append(msgspec.json.decode(judged.record.value))
-                except InvalidEvent as wrong:
-                    reason = refusal_of(wrong)
-                if reason is not None:
-                    refused.append(RefusedView(line=row.line, reason=reason))
+            events, refused = await self._tried(one, rows, Interpreter(mapping, table.columns, zone, backfill=not one.act), now, pace)
             if rows and len(refused) == len(rows):
                 problems.append(f"none of the first {len(rows)} rows can be taken; the first: {refused[0].reason}")
         if not rows:
             problems.append("the file has no rows below the names of the columns")
         columns = [_column(name, place, rows, mapping) for place, name in enumerate(table.columns)]
-        return Preview(columns=columns, events=events, sampled=len(rows), refused=refused[:20], problems=problems, hints=hints)
+        preview = Preview(
+            columns=columns, events=events, sampled=len(rows), refused=refused[:REFUSED_SHOWN], problems=problems, hints=hints
+        )
+        return Checked(form.model_copy(update={"columns": list(table.columns)}), mapping, preview)
+
+    async def _tried(
+        self, one: Import, rows: Sequence[Row], interpreter: Interpreter, now: datetime, pace: Pace
+    ) -> tuple[list[dict[str, Any]], list[RefusedView]]:
+        """What the rows would become: the first events, and every row that would be refused."""
+        events: list[dict[str, Any]] = []
+        refused: list[RefusedView] = []
+        for row in rows:
+            await pace.turn()
+            item, reason, _, content = interpreter.interpret(row)
+            if item is not None:
+                try:
+                    judged = self._intake.judge(one.tenant, item, source="/imports/preview", id=content.hex(), now=now,
+                                                traceparent=traceparent_from(None), may_backfill=True)  # fmt: skip
+                except InvalidEvent as wrong:
+                    reason = refusal_of(wrong)
+                else:
+                    if len(events) < EVENTS_SHOWN:
+                        events.append(msgspec.json.decode(judged.record.value))
+            if reason is not None:
+                refused.append(RefusedView(line=row.line, reason=reason))
+        return events, refused
 
 
 def holds_events(form: Form) -> bool:

@@ -35,6 +35,7 @@ _GROUPED = {
 }
 _PLAIN = {".": re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"), ",": re.compile(r"[+-]?(?:\d+,?\d*|,\d+)")}
 _BETWEEN_GROUPS = {".": re.compile(r"[,'’\s]"), ",": re.compile(r"[.'’\s]")}
+_LOOKED_AT = 20
 _YES = frozenset({"yes", "y", "true", "1", "x", "ja", "j", "oui", "sí", "si", "是", "真", "有"})
 _NO = frozenset({"no", "n", "false", "0", "nein", "non", "否", "假", "无"})
 
@@ -104,11 +105,15 @@ def day(cell: Cell, form: str) -> date | None:
 
 
 def forms_of(cells: Sequence[Cell]) -> list[str]:
-    """The recognised forms that every cell can be read by, as an instant between 1970 and 2100."""
-    texts = [cell for cell in cells if not isinstance(cell, datetime | date)]
+    """The recognised forms that most cells can be read by, at least half of them, as an instant between 1970 and 2100."""
+    texts = [cell for cell in cells if not isinstance(cell, date)]  # a datetime is one too
     if not texts:
         return [ISO] if cells else []
-    return [form for form in FORMATS if all(_fits(cell, form) for cell in texts)]
+    few = texts[:_LOOKED_AT]
+    likely = [form for form in FORMATS if 2 * sum(_fits(cell, form) for cell in few) >= len(few)]
+    read = {form: sum(_fits(cell, form) for cell in texts) for form in likely}
+    most = max(read.values(), default=0)
+    return [form for form, count in read.items() if count == most and 2 * count >= len(texts)]
 
 
 def _fits(cell: Cell, form: str) -> bool:

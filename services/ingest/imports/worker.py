@@ -21,7 +21,9 @@ from services.ingest.intake import Intake
 from services.ingest.settings import IngestSettings
 from shared.clock import Clock
 from shared.database.engine import Sessions
+from shared.database.sqlstates import typed_database_errors
 from shared.database.timers import LONGEST_SLEEP_SECONDS, Listener, look_whenever_heard
+from shared.errors import Unavailable
 from shared.ids import uuid7
 from shared.loops import Beat
 
@@ -63,7 +65,11 @@ class ImportLoop:
             return LONGEST_SLEEP_SECONDS
         pace = Pace(self._sessions, one, self._settings.import_lease_seconds, stop, beat)
         try:
-            await self._work(one, pace)
+            with typed_database_errors():
+                await self._work(one, pace)
+        except Unavailable as away:
+            await pace.hold(away.dependency)
+            raise
         except UnreadableFile as unreadable:
             await self._end(one, "failed", detail=str(unreadable))
         except Interrupted as interrupted:

@@ -148,7 +148,7 @@ def test_instants_lie_in_the_zone_that_is_said(cell: Cell, form: str, found: str
 
 
 @given(
-    st.datetimes(datetime(1971, 1, 1), datetime(2099, 1, 1)),
+    st.datetimes(datetime(1971, 1, 1), datetime(2099, 1, 1)),  # noqa: DTZ001 - Hypothesis wants them so
     st.sampled_from([f for f in values.FORMATS if f.startswith("%") and "%S" in f]),
 )
 def test_a_form_reads_what_it_writes_and_is_among_those_recognised(at: datetime, form: str) -> None:
