@@ -30,6 +30,7 @@ from services.ingest.adapters.adapter import (
 from services.ingest.adapters.genesys_survey import survey_answered
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import Questions, present
+from services.ingest.adapters.signatures import proof_asked_for
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
 
 ENDED_IN_QUEUE, ENDED, COUNTED = 1, 2, 3
@@ -76,7 +77,9 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     """One end of a conversation; its figures are fetched where there is an OAuth client."""
     check_sent_token(request, endpoint.secrets)
     body = json_body(request.body)
-    if not (body["source"].text() or "").lower().startswith(f"aws.partner/genesys.com/cloud/{endpoint.options.organization.lower()}/"):
+    if proof_asked_for() and not (body["source"].text() or "").lower().startswith(
+        f"aws.partner/genesys.com/cloud/{endpoint.options.organization.lower()}/"
+    ):
         raise NotProven("foreign_organization")
     topic = body["detail"]["topicName"].text() or ""
     if not topic.endswith((".customer.end", ".acd.end")):

@@ -20,7 +20,7 @@ from services.ingest.adapters.gathering import gathered
 from services.ingest.adapters.node import NAME_LENGTH
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import Question, Questions
-from services.ingest.adapters.signatures import base64_text, check_any
+from services.ingest.adapters.signatures import base64_text, check_any, proof_asked_for
 
 NOTHING_TO_SAY = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
 """TwiML without a verb: no reply to a text message; a call ends."""
@@ -51,11 +51,8 @@ class Options(Treated):
 
 def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     """One request; its fields say what it is about."""
-    with proving():
-        written = "".join(_signed_fields(request))
-    keys = [secrets.auth_token.encode() for secrets in endpoint.secrets]
-    signed = [(url + written).encode("utf-8", "surrogatepass") for url in _urls(request.url)]
-    check_any(request.headers.get("x-twilio-signature"), (base64_text(hmac.digest(key, one, "sha1")) for key in keys for one in signed))
+    if proof_asked_for():
+        _check(request, endpoint)
     sent, asked, options = form(request), query(request.url), endpoint.options
     if sent["EventType"].here:
         return gathered([reading.task_completed(sent)], NO_CONTENT)
@@ -69,6 +66,14 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
             [reading.gathered_on_call(sent, name, options.questions.get(name, _DIGITS), options.survey, request.at)], NOTHING_TO_SAY
         )
     return gathered([reading.call_ended(sent, endpoint.zone)], NO_CONTENT)
+
+
+def _check(request: Request, endpoint: Endpoint[Secrets, Options]) -> None:
+    with proving():
+        written = "".join(_signed_fields(request))
+    keys = [secrets.auth_token.encode() for secrets in endpoint.secrets]
+    signed = [(url + written).encode("utf-8", "surrogatepass") for url in _urls(request.url)]
+    check_any(request.headers.get("x-twilio-signature"), (base64_text(hmac.digest(key, one, "sha1")) for key in keys for one in signed))
 
 
 def _signed_fields(request: Request) -> Iterator[str]:

@@ -28,7 +28,17 @@ scalars = (
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=6
 )
-fuzzed = settings(max_examples=30, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+EXAMPLES, EXAMPLES_OF_A_VARIANT = 40, 12
+"""Of the sample itself, and of each case that is the sample with something changed."""
+
+
+def fuzzed(name: str) -> settings:
+    """How often a case is tried."""
+    examples = EXAMPLES_OF_A_VARIANT if name else EXAMPLES
+    return settings(
+        max_examples=examples, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -36,7 +46,7 @@ def test_whatever_a_proven_sender_sends_ends_in_events_or_a_typed_refusal(case: 
     print(f"seed {SEED}")
 
     @seed(SEED)
-    @fuzzed
+    @fuzzed(case.name)
     @given(contents(case.media, case.content))
     def ends_well(content: bytes) -> None:
         with contextlib.suppress(NotProven, Unreadable):
@@ -50,7 +60,7 @@ def test_whatever_a_vendor_answers_ends_in_events_or_a_typed_refusal(pull: Pull)
     print(f"seed {SEED}")
 
     @seed(SEED)
-    @fuzzed
+    @fuzzed(pull.name)
     @given(contents(pull.media, pull.content))
     def ends_well(content: bytes) -> None:
         with contextlib.suppress(Unreadable, NotNow):
