@@ -1,7 +1,7 @@
 """Finds numbers that are personal in a text whose digits, spaces and hyphens are plain: from each group of digits outwards."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from services.ingest.personal.forms import (
@@ -21,12 +21,21 @@ from services.ingest.personal.forms import (
 from services.ingest.personal.numbers import IBAN_LENGTHS, is_card, is_iban
 from services.ingest.personal.phones import LONGEST, SHORTEST, is_international, is_national
 
+LEAST_LOOKS, CHARACTERS_A_LOOK = 64, 25
+"""So many numbers of a text are looked at closely, and one more for so many characters. No sentence has more; in what has, every number
+of seven digits from there on becomes [number], so that nobody can keep the process busy with numbers that are nearly cards."""
 WORDS_BEFORE = 40
 """How many characters before a number words that name it may begin."""
 LONGEST_WRITTEN_PHONE = 32
 
-_CLUSTER = re.compile(r"[0-9]+(?:[ ./()-]{1,3}[0-9]+)*")
+_CLUSTER = re.compile(
+    r"[0-9](?:(?:[ ./()-]{0,3}[0-9]){6,}"
+    r"|(?<=[A-Za-z][0-9])[0-9]"
+    r"|(?<=[A-Za-z][ -][0-9])(?:[0-9] ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]|[0-9][A-Za-z][0-9]))"
+)
+"""Where it is worth looking: seven digits or more that hang together, or what may go on behind letters."""
 _GROUP = re.compile(r"[0-9]+")
+_SEPARATORS = str.maketrans("", "", " ./()-")
 
 
 class Found(NamedTuple):
@@ -52,6 +61,7 @@ class Numbers:
         self._text = text
         self._wanted = wanted
         self._ids = "national_id" in wanted.kinds
+        self._looks = LEAST_LOOKS + len(text) // CHARACTERS_A_LOOK
 
     def all(self) -> list[Found]:
         """In the order in which they stand, without overlaps."""
@@ -73,7 +83,7 @@ class Numbers:
     def _lettered(self, at: int) -> Found | None:
         """An IBAN, or an id that begins with letters, whose first digit is at `at`."""
         text = self._text
-        if at == 0 or not (text[at - 1].isalpha() or (at > 1 and text[at - 1] in " -" and text[at - 2].isalpha())):
+        if not text[at - 1 : at].isalpha() and not text[max(0, at - 2) : at - 1].isalpha():
             return None
         letters = LETTERS_BEFORE.search(text, max(0, at - 9), at)
         if letters is None:
@@ -110,6 +120,10 @@ class Numbers:
             assert first is not None
             at = first.end()  # the first group hangs on a letter: it is a part of a code
         while (group := _GROUP.search(self._text, at, end)) is not None:
+            if self._looks <= 0:
+                if end - group.start() >= SHORTEST:
+                    yield Found(group.start(), end, "number")
+                return
             found = self._at(group.start(), group.end(), end, first=group.start() == start)
             if found is not None:
                 yield found
@@ -119,6 +133,7 @@ class Numbers:
         """What begins with the group of digits at `start`."""
         text, kinds = self._text, self._wanted.kinds
         if ANY_NUMERIC.match(text, start) is not None:
+            self._looks -= 1
             if "card" in kinds and group_end - start >= 4:
                 for pattern in CARDS:
                     written = pattern.match(text, start)
@@ -145,19 +160,26 @@ class Numbers:
         plus = before == "+"
         if not (plus or (first and before != ":") or before == "(" or (before == " " and text[start] == "0")):
             return None
-        ends = [group.end() for group in _GROUP.finditer(text, start, min(cluster_end, start + LONGEST_WRITTEN_PHONE))]
-        behind = text[ends[-1] : ends[-1] + 1]
-        if behind.isascii() and behind.isalnum():
-            ends.pop()  # hangs on a letter, or goes on
-        for end in reversed(ends):
+        for end in self._ends_of_a_phone(start, cluster_end):
             written = text[start:end]
-            digits = compact(written)
+            digits = written.translate(_SEPARATORS)
+            self._looks -= 1
             if len(digits) < SHORTEST:
                 return None
             if len(digits) <= LONGEST and (self._may_be_called(written, digits, plus=plus) or self._is_named(written, start)):
                 opened = start - plus
                 return Found(opened - (text[opened - 1 : opened] == "("), end, "phone")
         return None
+
+    def _ends_of_a_phone(self, start: int, cluster_end: int) -> Sequence[int]:
+        """Where a number that begins here may end, the furthest first: behind a group of digits that hangs on no letter."""
+        text = self._text
+        last = min(cluster_end, start + LONGEST_WRITTEN_PHONE)
+        ends = [group.end() for group in _GROUP.finditer(text, start, last)]
+        behind = text[ends[-1] : ends[-1] + 1]
+        if behind.isascii() and behind.isalnum():
+            ends.pop()
+        return ends[::-1]
 
     def _may_be_called(self, written: str, digits: str, *, plus: bool) -> bool:
         if plus:

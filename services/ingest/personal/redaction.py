@@ -1,4 +1,5 @@
-"""Takes personal data out of free text and leaves typed marks: [card], [iban], [email], [phone], [national_id].
+"""Takes personal data out of free text and leaves typed marks: [card], [iban], [email], [phone], [national_id]; and [number], where a
+text is nothing but numbers.
 
 A text is searched for digits and for @, which most texts hardly have; only around them is it looked at closely. A number is taken for
 personal only when its form and its own check say so: an order number is no card unless prefix, length and check digit fit one. What has
