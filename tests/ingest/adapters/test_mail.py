@@ -46,11 +46,9 @@ def test_the_first_mail_of_a_conversation_says_its_subject_and_its_text() -> Non
 
 def test_an_answer_joins_the_thread_it_refers_to_and_says_only_what_is_new() -> None:
     body = "Still not solved.\n\nOn Thu, 19 Mar 2026 at 10:00, Support\n<support@example.org> wrote:\n> We have refunded you.\n"
-
     headers = ("In-Reply-To: <ours-9@example.org>", "References: <m-1@example.cn> <ours-9@example.org>")
 
     (event,) = found(mail(body, *headers, subject="Re: Double charge"))
-    )
 
     assert (event.data["text"], event.data["thread"]) == ("Still not solved.", "m-1@example.cn")
 
