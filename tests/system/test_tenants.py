@@ -20,6 +20,7 @@ from services.cli.settings import SERVICES
 from shared.contracts.access import Scope
 from shared.contracts.topics import ACCESS, ALERTS_EVENTS, CASES_EVENTS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from tests.shared.kafka.reading import Mark, mark, read
+from tests.system import connecting
 from tests.system.attempts import ATTEMPTS, Attempt
 from tests.system.belongings import Refusing, acquire, answered, complained, refusing, shown
 from tests.system.cases import until_cases
@@ -30,7 +31,10 @@ OPEN = {"/health/live", "/health/ready", "/metrics"}
 """Without a key, and so without anything of any tenant: the last test looks."""
 ANY_KEY = {"/v1/whoami"}
 """Whatever the key may do: it tells about the key alone."""
+PROVEN_OTHERWISE = {"/v1/channels/{channel}/{endpoint}"}
+"""A vendor has no key of ours: what is not signed with the endpoint's secret is 401, whatever key comes with it."""
 READING: tuple[Scope, ...] = ("metrics:read", "customers:read", "cases:read", "alerts:read")
+KNOWN = {**ATTEMPTS, **connecting.ATTEMPTS}
 WRITES_NOTHING = {"closed_loop POST /v1/clocks/simulate"}
 """A computation, for who may read."""
 TOPICS = (FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS, CASES_EVENTS, ALERTS_EVENTS)
@@ -101,8 +105,8 @@ class World:
 
     def attempts(self, route: Route) -> list[Attempt]:
         """How to try a route; a new one fails the test here."""
-        if route.name in ATTEMPTS:
-            return ATTEMPTS[route.name]
+        if route.name in KNOWN:
+            return KNOWN[route.name]
         assert not route.takes_something, (
             f"`{route.name}` is new: say in ATTEMPTS of tests.system.attempts how tenant A would name there what is tenant B's, "
             f"and whether that is refused or answered without anything of B's"
@@ -117,7 +121,9 @@ class World:
         """What closed_loop and alerts show B."""
         loop, alarm = (self.platform.client(self.service(name), self.b) for name in ("closed_loop", "alerts"))
         async with loop as of_cases, alarm as of_alerts:
-            return await shown(of_cases, of_alerts, self.names_of_b)
+            found = await shown(of_cases, of_alerts, self.names_of_b)
+        async with self.platform.client(self.service("ingest"), self.b) as of_ingest:
+            return {**found, "endpoint": await connecting.shown(of_ingest, self.names_of_b["endpoint"])}
 
     async def quiet(self) -> Mark:
         """The ends of the topics, when nothing has been written for a second."""
@@ -157,6 +163,7 @@ async def world(platform: Platform, ingest: Service, scoring: Service, closed_lo
         events = [answered(event_of_b if n == 0 else f"{n}", "store", CUSTOMER_OF_B, SECRET_OF_B) for n in range(7)]
         assert (await posting.post("/v1/events", json=events)).status_code == 202
         names = await acquire(posting, loop, alarm, receiver, complained(complaint_of_b, "/b", "store", CUSTOMER_OF_B, SECRET_OF_B))
+        names |= await connecting.belongings(posting)
         names |= {"tenant": tenant_b, "key": b.split("_")[1], "event": event_of_b}
         posting, loop = [await stack.enter_async_context(platform.client(one, a)) for one in (ingest, closed_loop)]
         events = [answered("1", "phone", "a-customer", "words"), complained("2", "/a", "phone", "a-customer", "words")]
@@ -212,7 +219,7 @@ async def test_a_key_without_the_scope_gets_403_on_every_route(world: World) -> 
         for attempt in world.attempts(route):
             answer = await world.ask(route, attempt, nothing)
 
-            expected = 200 if route.path in OPEN | ANY_KEY else 403
+            expected = 200 if route.path in OPEN | ANY_KEY else 401 if route.path in PROVEN_OTHERWISE else 403
             assert answer.status_code == expected, f"{route.name}: {answer.status_code} {answer.text}"
 
 
@@ -227,7 +234,8 @@ async def test_a_key_that_may_only_read_writes_on_no_route(world: World) -> None
             for attempt in world.attempts(route):
                 answer = await world.ask(route, attempt, reading)
 
-                assert answer.status_code == 403, f"{route.name}: {answer.status_code} {answer.text}"
+                expected = 401 if route.path in PROVEN_OTHERWISE else 403
+                assert answer.status_code == expected, f"{route.name}: {answer.status_code} {answer.text}"
 
 
 async def test_what_is_open_to_all_tells_nothing_of_any_tenant(world: World) -> None:
@@ -240,7 +248,7 @@ async def test_what_is_open_to_all_tells_nothing_of_any_tenant(world: World) -> 
 
 
 async def test_every_attempt_belongs_to_a_route(world: World) -> None:
-    assert set(ATTEMPTS) <= {route.name for route in await world.routes()}
+    assert set(KNOWN) <= {route.name for route in await world.routes()}
 
 
 @pytest.mark.parametrize("path", ["/v1/new/{thing}", "/v1/new"])

@@ -89,13 +89,14 @@ async def rotate(
 
 
 async def disable(session: AsyncSession, tenant: str, id: str, actor: str, now: datetime) -> bool:
-    """Take nothing and fetch nothing more; False when there is none. What is kept of it goes in its time."""
+    """Take nothing and fetch nothing more, forget its secrets; False when there is none. What is kept of it goes in its time."""
     before = await _live(session, tenant, id)
     if before is None:
         return False
     after = replace(before, version=before.version + 1, updated_at=now, disabled_at=now)
     await store.save_endpoint(session, after, new=False)
     await drop_all(session, tenant, id)
+    await store.drop_secrets(session, tenant, id)
     await _audit(session, "disable", before, after, actor, now)
     return True
 

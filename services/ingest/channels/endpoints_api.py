@@ -29,6 +29,7 @@ from services.ingest.channels.forms import (
 )
 from services.ingest.channels.replaying import Tried, try_request
 from services.ingest.channels.state import read_counts
+from services.ingest.channels.vendor_keys import VendorKeys
 from services.ingest.intake import Intake
 from shared.clock import Clock
 from shared.database.engine import Sessions
@@ -161,7 +162,7 @@ def endpoint_routes(sessions: Sessions, clock: Clock, box: SecretBox | None, pub
     return router
 
 
-def try_routes(sessions: Sessions, clock: Clock, box: SecretBox | None, public_url: str, intake: Intake) -> APIRouter:
+def try_routes(sessions: Sessions, clock: Clock, box: SecretBox | None, public_url: str, intake: Intake, keys: VendorKeys) -> APIRouter:
     """The route that shows what a pasted request would become."""
     router = APIRouter(prefix="/v1/endpoints", tags=["channels"])
 
@@ -175,7 +176,7 @@ def try_routes(sessions: Sessions, clock: Clock, box: SecretBox | None, public_u
         headers = {name.lower(): value for name, value in pasted.headers.items()}
         request = Request(pasted.method.upper(), url, headers, pasted.body.encode("utf-8", "surrogatepass"), pasted.at or clock())
         trace = traceparent_from(current_traceparent.get())
-        return _tried(await try_request(intake, found, request, trace, prove=pasted.verify))
+        return _tried(await try_request(intake, keys, found, request, trace, prove=pasted.verify))
 
     return router
 

@@ -52,14 +52,15 @@ def channel_parts(
     directory, tally = Directory(settings.database, sessions, box), Tally(sessions)
     parts = Parts(directory, loops=[directory, tally])
     if "channels" in roles:
-        receiver = Receiver(directory, intake, sessions, box, VendorKeys(calls), tally, ChannelMetrics(registry), clock)
+        keys = VendorKeys(calls)
+        receiver = Receiver(directory, intake, sessions, box, keys, tally, ChannelMetrics(registry), clock)
         stack.callback(receiver.close)
         parts.routers.extend((
             channel_routes(),
             endpoint_routes(sessions, clock, box, settings.public_url),
-            try_routes(sessions, clock, box, settings.public_url, intake),
+            try_routes(sessions, clock, box, settings.public_url, intake, keys),
             kept_routes(sessions, clock, box, intake),
-            webhook_routes(receiver, settings.public_url, clock),
+            webhook_routes(receiver, settings, clock),
         ))  # fmt: skip
     if "pulls" in roles:
         pulls = PullLoop(settings.database, sessions, directory, intake, calls, box, tally, PullMetrics(registry), clock, policy)

@@ -1,4 +1,4 @@
-"""Forgets what has had its time: content that could not be read, tokens that were used up, what was collected under old posts."""
+"""Forgets what has had its time: content that could not be read, dead fetches, tokens that were used up, comments under old posts."""
 
 import asyncio
 from datetime import timedelta
@@ -19,10 +19,11 @@ ONCE_DAYS = 30
 COLLECTED_DAYS = 400
 
 KEPT = (
-    ("channel_unreadable", "last_at", timedelta(days=KEPT_DAYS)),
-    ("channel_once", "used_at", timedelta(days=ONCE_DAYS)),
-    ("channel_comments", "taken_at", timedelta(days=COLLECTED_DAYS)),
-    ("channel_collected", "told_at", timedelta(days=COLLECTED_DAYS)),
+    ("channel_unreadable", "last_at", "true", timedelta(days=KEPT_DAYS)),
+    ("channel_fetches", "next_at", "state = 'dead'", timedelta(days=KEPT_DAYS)),
+    ("channel_once", "used_at", "true", timedelta(days=ONCE_DAYS)),
+    ("channel_comments", "taken_at", "true", timedelta(days=COLLECTED_DAYS)),
+    ("channel_collected", "told_at", "true", timedelta(days=COLLECTED_DAYS)),
 )
 log = structlog.get_logger()
 
@@ -50,10 +51,11 @@ class Pruning:
     async def prune(self) -> int:
         """Delete a batch of what is over, table by table. Returns how many rows."""
         deleted = 0
-        for table, column, kept in KEPT:
+        for table, column, which, kept in KEPT:
             query = text(f"""
                 DELETE FROM {table} WHERE ctid = ANY(ARRAY(
-                    SELECT ctid FROM {table} WHERE {column} < now() - CAST(:kept AS interval) LIMIT :most FOR UPDATE SKIP LOCKED
+                    SELECT ctid FROM {table} WHERE {which} AND {column} < now() - CAST(:kept AS interval)
+                    LIMIT :most FOR UPDATE SKIP LOCKED
                 ))
             """)  # noqa: S608 - the names are ours
             async with self._sessions.begin() as session:

@@ -118,9 +118,7 @@ class Receiver:
         return endpoint
 
     async def _receive(self, endpoint: OpenEndpoint, request: Request, traceparent: bytes) -> Answer:
-        if endpoint.adapter.keys is not None:
-            call = endpoint.adapter.keys(request, endpoint.at(request.at))
-            request = request if call is None else replace(request, keys=await self._keys.body(endpoint, call))
+        request = await self._keys.added(endpoint, request)
         try:
             outcome = await self._understood(endpoint, request)
         except Unreadable as unreadable:

@@ -13,6 +13,7 @@ from services.ingest.channels.endpoint import OpenEndpoint
 from services.ingest.channels.fetches import ask_for
 from services.ingest.channels.judging import Judged, judge_events, judge_item, reason_of
 from services.ingest.channels.kept import StoredRequest, drop_kept, explain_kept, take_kept
+from services.ingest.channels.vendor_keys import VendorKeys
 from services.ingest.intake import Intake
 from shared.database.outbox import enqueue
 from shared.delivery.secrets import SecretBox
@@ -63,13 +64,15 @@ async def replay_one(
     return Replayed("replayed", len(judged.accepted))
 
 
-async def try_request(intake: Intake, endpoint: OpenEndpoint, request: Request, traceparent: bytes, *, prove: bool) -> Tried:
-    """What a request would become; nothing of it is stored or sent."""
+async def try_request(
+    intake: Intake, keys: VendorKeys, endpoint: OpenEndpoint, request: Request, traceparent: bytes, *, prove: bool
+) -> Tried:
+    """What a request would become; nothing of it is stored or sent. Raises Unavailable when a vendor's keys cannot be had."""
     receive = endpoint.adapter.receive
     if receive is None:
         return Tried(problem=("no_webhook", "this channel is polled; the vendor sends nothing to it"))
     try:
-        outcome = receive(request, endpoint.at(request.at)) if prove else _read(endpoint, request)
+        outcome = receive(await keys.added(endpoint, request), endpoint.at(request.at)) if prove else _read(endpoint, request)
     except NotProven as refused:
         return Tried(problem=("not_proven", refused.reason))
     except Unreadable as unreadable:

@@ -44,6 +44,7 @@ _END_SECRETS = text("""
 _ADD_SECRETS = text("""
     INSERT INTO channel_secrets (tenant, endpoint, version, sealed) VALUES (:tenant, :endpoint, :version, :sealed)
 """)
+_DROP_SECRETS = text("DELETE FROM channel_secrets WHERE tenant = :tenant AND endpoint = :endpoint")
 _DROP_ENDED = text("DELETE FROM channel_secrets WHERE tenant = :tenant AND endpoint = :endpoint AND valid_until <= :since")
 
 
@@ -60,6 +61,11 @@ async def add_secrets(session: AsyncSession, endpoint: StoredEndpoint, sealed: b
     await session.execute(_END_SECRETS, {**named, "until": former_until})
     await session.execute(_DROP_ENDED, {**named, "since": forget})
     await session.execute(_ADD_SECRETS, {**named, "version": endpoint.version, "sealed": sealed})
+
+
+async def drop_secrets(session: AsyncSession, tenant: str, endpoint: str) -> None:
+    """Forget all secrets of an endpoint."""
+    await session.execute(_DROP_SECRETS, {"tenant": tenant, "endpoint": endpoint})
 
 
 async def find_endpoint(session: AsyncSession, tenant: str, id: str, *, for_update: bool = False) -> StoredEndpoint | None:

@@ -5,8 +5,9 @@ A request that is not proven yet makes us call: the adapter names only addresses
 
 import asyncio
 from collections import OrderedDict, deque
+from dataclasses import replace
 
-from services.ingest.adapters.adapter import Call
+from services.ingest.adapters.adapter import Call, Request
 from services.ingest.channels.endpoint import OpenEndpoint
 from services.ingest.channels.outgoing import CallFailed, VendorCalls
 from shared.errors import Unavailable
@@ -25,6 +26,13 @@ class VendorKeys:
         self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
         self._asked: OrderedDict[str, deque[float]] = OrderedDict()
+
+    async def added(self, endpoint: OpenEndpoint, request: Request) -> Request:
+        """The request with the keys that its adapter asks for. Raises NotProven, and Unavailable when they cannot be had now."""
+        if endpoint.adapter.keys is None:
+            return request
+        call = endpoint.adapter.keys(request, endpoint.at(request.at))
+        return request if call is None else replace(request, keys=await self.body(endpoint, call))
 
     async def body(self, endpoint: OpenEndpoint, call: Call) -> bytes:
         """What the vendor publishes there. Raises Unavailable when it cannot be had now."""

@@ -1,19 +1,27 @@
 """The URL that a vendor calls. Its proof is the adapter's matter; no key of ours is asked for."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import APIRouter, Request, Response
 
 from services.ingest.adapters.adapter import Request as VendorRequest
 from services.ingest.channels.receiving import Receiver
+from services.ingest.reading import Room
+from services.ingest.settings import IngestSettings
 from shared.clock import Clock
 from shared.observability.tracing import current_traceparent, traceparent_from
+from shared.web.problems import Problem
 
 PATH = "/v1/channels/{channel}/{endpoint}"
 
 
-def webhook_routes(receiver: Receiver, public_url: str, clock: Clock) -> APIRouter:
-    """POST for what the vendor sends, GET and HEAD where it probes."""
+def webhook_routes(receiver: Receiver, settings: IngestSettings, clock: Clock) -> APIRouter:
+    """POST for what the vendor sends, GET and HEAD where it probes. All bodies together have a room in memory."""
     router = APIRouter(tags=["webhooks"])
-    base = public_url.rstrip("/")
+    base = settings.public_url.rstrip("/")
+    room = Room(settings.bodies_bytes)
 
     async def receive(request: Request, channel: str, endpoint: str) -> Response:
         scope = request.scope
@@ -24,11 +32,31 @@ def webhook_routes(receiver: Receiver, public_url: str, clock: Clock) -> APIRout
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1"), value.decode("latin-1")
             headers[key] = f"{headers[key]},{text}" if key in headers else text
-        asked = VendorRequest(request.method, url, headers, await request.body(), clock())
-        answer = await receiver.receive(channel, endpoint, asked, traceparent_from(current_traceparent.get()))
+        async with _body(request, room, settings.body_timeout_seconds) as body:
+            asked = VendorRequest(request.method, url, headers, body, clock())
+            answer = await receiver.receive(channel, endpoint, asked, traceparent_from(current_traceparent.get()))
         return Response(answer.body, answer.status, headers={"content-type": answer.media_type})
 
     for method, what in (("POST", "A vendor's webhook"), ("GET", "A vendor's check of the address"), ("HEAD", "A vendor's probe")):
         name = f"{method.lower()}_webhook"
         router.add_api_route(PATH, receive, methods=[method], summary=what, name=name, operation_id=name, response_class=Response)
     return router
+
+
+@asynccontextmanager
+async def _body(request: Request, room: Room, seconds: float) -> AsyncIterator[bytes]:
+    """The whole body, which has its room until the request is answered. Raises Problem 503 without room, 408 when it comes too slowly."""
+    parts: list[bytes] = []
+    held = 0
+    try:
+        try:
+            async with asyncio.timeout(seconds):
+                async for part in request.stream():
+                    room.take(len(part))
+                    held += len(part)
+                    parts.append(part)
+        except TimeoutError:
+            raise Problem(408, "body_too_slow", f"the body took longer than {seconds:g} s", headers={"Connection": "close"}) from None
+        yield b"".join(parts)
+    finally:
+        room.give_back(held)

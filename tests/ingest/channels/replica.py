@@ -72,15 +72,16 @@ class Replica:
         self.network = GuardedNetwork(allow_private=allow_private)
         self.calls = VendorCalls(self.network, clock, policy.call_seconds)
         self.directory, self.tally = Directory(database, sessions, BOX), Tally(sessions)
-        settings = IngestSettings(database_url=database.url)
+        settings = IngestSettings(database_url=database.url, public_url=PUBLIC_URL, bodies_bytes=6_000_000, body_timeout_seconds=0.5)
         intake = Intake(settings, self.log, IngestMetrics(self.registry), NO_POLICIES)  # type: ignore[arg-type]
+        keys = VendorKeys(self.calls)
         metrics, pulling = ChannelMetrics(self.registry), PullMetrics(self.registry)
-        self.receiver = Receiver(self.directory, intake, sessions, BOX, VendorKeys(self.calls), self.tally, metrics, clock)
+        self.receiver = Receiver(self.directory, intake, sessions, BOX, keys, self.tally, metrics, clock)
         self.pulls = PullLoop(database, sessions, self.directory, intake, self.calls, BOX, self.tally, pulling, clock, policy)
         self.polls = Polls(sessions, self.directory, clock)
         routers = [
-            channel_routes(), endpoint_routes(sessions, clock, BOX, PUBLIC_URL), try_routes(sessions, clock, BOX, PUBLIC_URL, intake),
-            kept_routes(sessions, clock, BOX, intake), webhook_routes(self.receiver, PUBLIC_URL, clock),
+            channel_routes(), endpoint_routes(sessions, clock, BOX, PUBLIC_URL), try_routes(sessions, clock, BOX, PUBLIC_URL, intake, keys),
+            kept_routes(sessions, clock, BOX, intake), webhook_routes(self.receiver, settings, clock),
         ]  # fmt: skip
         self.app = create_app(title="ingest", description="", access=Keys(), health=Health(), registry=self.registry,  # type: ignore[arg-type]
                               requests=RequestMetrics("ingest", self.registry), routers=routers, max_body_bytes=5_000_000)  # fmt: skip

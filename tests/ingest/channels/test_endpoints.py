@@ -140,7 +140,8 @@ async def test_a_disabled_endpoint_is_gone_for_everybody_and_nothing_of_it_is_fe
     assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert (listed["items"], replica.events) == ([], [])
     async with sessions() as session:
-        assert (await session.execute(text("SELECT count(*) FROM channel_fetches"))).scalar_one() == 0
+        for table in ("channel_fetches", "channel_secrets"):
+            assert (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one() == 0
 
 
 async def test_trying_a_pasted_payload_shows_what_it_would_become_and_stores_nothing(replica: Replica, sessions: Sessions) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -193,19 +194,20 @@ async def test_what_is_kept_is_sealed_and_goes_after_thirty_days(replica: Replic
         endpoint = await made(client)
         for words in ("private words", "others"):
             await send(client, endpoint, {"garbled": True, "things": [thing("1", words)]})
-        await send(client, endpoint, {"once": "t"})
+        await send(client, endpoint, {"once": "t", "fetches": {"a": {}}})
         stored = await rows(sessions, "channel_unreadable")
         async with sessions.begin() as session:
             await session.execute(text("UPDATE channel_unreadable SET last_at = now() - interval '29 days'"))
             age = text("UPDATE channel_unreadable SET last_at = :at WHERE id = :id")
             await session.execute(age, {"at": stored[0].last_at - timedelta(days=30, minutes=1), "id": stored[0].id})
             await session.execute(text("UPDATE channel_once SET used_at = now() - interval '31 days'"))
+            await session.execute(text("UPDATE channel_fetches SET state = 'dead', next_at = now() - interval '31 days'"))
         deleted = await Pruning(sessions).prune()
 
     assert all(b"private" not in row.sealed for row in stored)
-    assert deleted == 2
+    assert deleted == 3
     assert [row.id for row in await rows(sessions, "channel_unreadable")] == [stored[1].id]
-    assert await rows(sessions, "channel_once") == []
+    assert [await rows(sessions, table) for table in ("channel_once", "channel_fetches")] == [[], []]
 
 
 async def test_of_a_request_whose_events_the_contract_refuses_in_part_the_good_ones_go_and_the_request_is_kept(
@@ -255,6 +257,27 @@ async def test_published_keys_are_fetched_once_and_no_more_often_than_a_few_time
     assert (foreign.status_code, asked) == (401, 2)
     assert {answer.status_code for answer in later} == {503}
     assert len(vendor.asked) == CALLS_A_MINUTE
+
+
+async def test_the_bodies_of_all_requests_together_have_a_room_and_a_slow_one_does_not_keep_its_place(replica: Replica) -> None:
+    sent = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x" * 4_000_000
+        sent.set()
+        await asyncio.sleep(5)
+
+    async with replica.client() as client:
+        endpoint = await made(client)
+        path = f"/v1/channels/loopback/{endpoint}"
+        holding = asyncio.create_task(client.post(path, content=slow()))
+        await sent.wait()
+        crowded = await send(client, endpoint, b"x" * 4_000_000)
+        held = await holding
+        afterwards = await send(client, endpoint, b"x" * 4_000_000)
+
+    assert (crowded.status_code, crowded.headers["retry-after"]) == (503, "5")
+    assert (held.status_code, afterwards.status_code) == (408, 200)
 
 
 async def test_a_large_body_leaves_the_event_loop_to_others(replica: Replica) -> None:
