@@ -1,5 +1,6 @@
 """Comments, visitors' posts and recommendations on a Facebook Page, through the Page's webhook fields `feed` and `ratings`.
 
+An app has one URL for all that concerns its Pages, so messages that it hears there are taken here as well, as Messenger's.
 Edits and removals come as changes of the same comment, in any order. What the Page itself writes is told apart by its id.
 https://developers.facebook.com/docs/graph-api/webhooks/reference/page
 """
@@ -12,10 +13,11 @@ from urllib.parse import quote, urlencode
 from pydantic import Field
 
 from services.ingest.adapters import meta
-from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, Outcome, Poll, Pulled, Request
+from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Http, Outcome, Poll, Pulled, Request
 from services.ingest.adapters.conversations import LAST_REVISION, NO_TEXT, REMOVED, SOCIAL, of, replied
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.meta import Change
+from services.ingest.adapters.meta_messages import MessageOptions, messages
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.scales import GOOD_BAD, pointed, worded
@@ -31,8 +33,8 @@ class Secrets(meta.MetaSecrets):
     ] = None
 
 
-class Options(Form):
-    """Which Page."""
+class Options(MessageOptions):
+    """Which Page, and what its messages are taken for."""
 
     page_id: Annotated[
         str | None, Field(pattern="^[0-9]{1,32}$", description="The Page's id; with it and the Page's token comments are counted each hour")
@@ -47,7 +49,12 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     if answer := meta.challenged(request, endpoint.secrets):
         return Outcome(answer=answer)
     body = meta.verified(request, endpoint.secrets, "page")
-    return gathered(_found(change, request.at) for entry in body["entry"] for change in meta.changes(entry))
+    return gathered(found for entry in body["entry"] for found in _entry(entry, endpoint.options, request.at))
+
+
+def _entry(entry: Node, options: Options, now: datetime) -> Iterator[Found]:
+    yield from (_found(change, now) for change in meta.changes(entry))
+    yield from messages(entry, options, "messenger", now)
 
 
 def _found(change: Change, now: datetime) -> Found:
@@ -168,6 +175,7 @@ ADAPTER = Adapter(
         "In the App Dashboard at developers.facebook.com add the product Webhooks, choose Page, Subscribe to this object",
         "Callback URL: {url}; Verify token: the verify_token of this endpoint; Meta calls the URL at once and must be answered",
         "Subscribe to the fields feed and ratings, then install the app on the Page (POST /{page-id}/subscribed_apps)",
+        "For messages to the Page subscribe to messages, message_edits, message_echoes, messaging_postbacks and standby too",
         "The app needs pages_manage_metadata, pages_read_engagement and pages_read_user_content, reviewed by Meta for Pages of others",
         "Test: beside the field feed, Test, Send to server; or comment on a post of the Page from a private account",
     ),

@@ -20,6 +20,8 @@ from services.ingest.adapters.signatures import check_hmac, check_token
 
 GRAPH = "https://graph.facebook.com/v23.0"
 
+_MILLISECONDS_BEGIN = 100_000_000_000
+"""As seconds the year 5138, as milliseconds 1973."""
 _ID = re.compile(r"[0-9_]{1,128}")
 
 
@@ -64,9 +66,15 @@ def verified(request: Request, secrets: Sequence[MetaSecrets], kind: str) -> Nod
 
 def changes(entry: Node) -> Iterator[Change]:
     """The changes of an entry, in both shapes: a list, and with Instagram Login one field and value flat in the entry."""
-    account, sent_at = entry["id"].id() or "", entry["time"].epoch()
+    account, at = entry["id"].id() or "", sent_at(entry)
     for change in [*entry["changes"], entry] if entry["field"].here else entry["changes"]:
-        yield Change(account, change["field"].text() or "", change["value"], sent_at)
+        yield Change(account, change["field"].text() or "", change["value"], at)
+
+
+def sent_at(entry: Node) -> datetime | None:
+    """When Meta sent an entry: in seconds for changes, in milliseconds for messages."""
+    number = entry["time"].number()
+    return entry["time"].epoch(1 if number is None or abs(number) < _MILLISECONDS_BEGIN else 1000)
 
 
 def graph_id(node: Node) -> str:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from services.ingest.adapters.conversations import LAST_REVISION, MESSAGING, REMOVED, Conversations, of, rated, replied, said
 from services.ingest.adapters.gathering import Found
+from services.ingest.adapters.meta import sent_at
 from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import present
 
@@ -32,7 +33,7 @@ class MessageOptions(Conversations):
 def messages(entry: Node, options: MessageOptions, network: str, now: datetime) -> Iterator[Found]:
     """The messages of one entry."""
     for messaging in [*entry["messaging"], *entry["standby"]]:
-        yield _found(messaging, options, network, messaging["timestamp"].epoch(1000) or entry["time"].epoch(1000) or now)
+        yield _found(messaging, options, network, messaging["timestamp"].epoch(1000) or sent_at(entry) or now)
 
 
 def _found(messaging: Node, options: MessageOptions, network: str, at: datetime) -> Found:

@@ -163,6 +163,28 @@ def test_messages_that_another_app_answers_are_heard_all_the_same() -> None:
     assert messaging(item, into="standby").events == messaging(item).events != []
 
 
+def test_the_one_url_of_an_app_takes_comments_and_messages() -> None:
+    body = (SAMPLES / "messenger/message_text.json").read_bytes()
+    url, headers = sign(body)
+    both = json.loads(json.dumps(ADD))
+    both["entry"] += json.loads(body)["entry"]
+
+    outcome = page(both)
+    alone = messenger.receive(Request("POST", url, headers, body, AT), Endpoint((SECRETS,), MessageOptions(), UTC_ZONE))
+
+    assert [event.type for event in outcome.events] == ["feedback.comment_posted.v1", "feedback.message_received.v1"]
+    assert outcome.events[1] == alone.events[0]
+
+
+def test_comments_that_arrive_where_only_messages_are_taken_are_counted() -> None:
+    raw = json.dumps(ADD).encode()
+    url, headers = sign(raw)
+
+    outcome = messenger.receive(Request("POST", url, headers, raw, AT), Endpoint((SECRETS,), MessageOptions(), UTC_ZONE))
+
+    assert (outcome.events, outcome.passed_over) == ([], {"other_event": 1})
+
+
 def test_an_edit_and_a_removal_of_a_message_are_versions_of_it() -> None:
     who: dict[str, Any] = {"sender": {"id": "7"}, "recipient": {"id": "1"}, "timestamp": 1773912885123}
 
@@ -210,7 +232,7 @@ def test_instagram_comments_of_our_own_account_are_replies() -> None:
 
 def test_an_instagram_direct_message_is_a_message() -> None:
     item = {"sender": {"id": "7"}, "recipient": {"id": "1"}, "timestamp": 1773912885123, "message": {"mid": "m1", "text": "hello"}}
-    raw = json.dumps({"object": "instagram", "entry": [{"id": "1", "time": 1773912885, "messaging": [item]}]}).encode()
+    raw = json.dumps({"object": "instagram", "entry": [{"id": "1", "time": 1773912885293, "messaging": [item]}]}).encode()
     url, headers = sign_instagram(raw)
 
     outcome = instagram.receive(Request("POST", url, headers, raw, AT), Endpoint((INSTAGRAM,), INSTAGRAM_OPTIONS, UTC_ZONE))
