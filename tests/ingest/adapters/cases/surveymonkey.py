@@ -37,19 +37,21 @@ CASES = [
 
 RATED = Question(instrument="likert", scale_min=1, scale_max=5)
 
+OPTIONS = Options(
+    questions={
+        "30001": Question(instrument="nps"),
+        "How satisfied are you?": Question(instrument="csat", scale_min=1, scale_max=5),
+        "30003": RATED,
+        "30003.50002": RATED.model_copy(update={"dimension": "price"}),
+    }
+)
+
 PULLS = [
     Pull(
         adapter="surveymonkey",
         sample="surveymonkey/api_response_details.json",
         secrets=SECRETS,
-        options=Options(
-            questions={
-                "30001": Question(instrument="nps"),
-                "How satisfied are you?": Question(instrument="csat", scale_min=1, scale_max=5),
-                "30003": RATED,
-                "30003.50002": RATED.model_copy(update={"dimension": "price"}),
-            }
-        ),
+        options=OPTIONS,
         at=datetime(2026, 3, 19, 10, 3, tzinfo=UTC),
         fetch=FETCH,
         expected=[

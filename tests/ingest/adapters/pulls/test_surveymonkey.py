@@ -8,7 +8,7 @@ import pytest
 from services.ingest.adapters.adapter import Endpoint, Request, Unreadable
 from services.ingest.adapters.surveymonkey import Options, pull, receive
 from tests.ingest.adapters.case import SAMPLES, UTC_ZONE
-from tests.ingest.adapters.cases.surveymonkey import CASES, FETCH, PULLS, SECRETS
+from tests.ingest.adapters.cases.surveymonkey import CASES, FETCH, OPTIONS, SECRETS
 from tests.ingest.adapters.pulling import Recording
 
 AT = CASES[0].at
@@ -17,7 +17,7 @@ DETAILS = (SAMPLES / "surveymonkey/api_response_details.json").read_bytes()
 
 async def test_the_details_are_asked_for_where_the_account_lies() -> None:
     http = Recording(DETAILS)
-    endpoint = Endpoint((SECRETS,), PULLS[0].options.model_copy(update={"data_center": "eu"}), UTC_ZONE)
+    endpoint = Endpoint((SECRETS,), OPTIONS.model_copy(update={"data_center": "eu"}), UTC_ZONE)
 
     await pull(FETCH, endpoint, http, AT)
 
@@ -38,7 +38,7 @@ async def test_a_response_without_answers_is_no_event() -> None:
 
 async def test_the_answers_of_a_later_version_have_a_higher_revision() -> None:
     later = json.dumps({**json.loads(DETAILS), "date_modified": "2026-03-19T11:00:00+00:00"}).encode()
-    http, endpoint = Recording(DETAILS, later), Endpoint((SECRETS,), PULLS[0].options, UTC_ZONE)
+    http, endpoint = Recording(DETAILS, later), Endpoint((SECRETS,), OPTIONS, UTC_ZONE)
 
     first, second = (await pull(FETCH, endpoint, http, AT)).events[0], (await pull(FETCH, endpoint, http, AT)).events[0]
 
