@@ -47,8 +47,8 @@ class VendorCalls:
             raise CallFailed(Failure(f"no answer within {self._seconds:g} s")) from None
         except RefusedAddress:
             raise CallFailed(Failure("the address lies in a network where nothing may be called", final=True)) from None
-        except ValueError as invalid:
-            raise CallFailed(Failure(f"the call cannot be made: {invalid}", final=True)) from None
+        except ValueError:
+            raise CallFailed(Failure("the address is none that can be called", final=True)) from None
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as failed:
             raise CallFailed(Failure(f"no answer: {type(failed).__name__}")) from None
 
