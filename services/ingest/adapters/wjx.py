@@ -1,6 +1,6 @@
 """Wenjuanxing 问卷星: answers pushed as they are given. The signature covers the questionnaire and the number alone, not the answers.
 
-Its times are those of China, without a zone. https://www.showdoc.com.cn/wjxopenapi/7664690808275512
+So these two are the id: whoever has seen one push can repeat it, and not make others of it. Its times are those of China, without a zone. https://www.showdoc.com.cn/wjxopenapi/7664690808275512
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Form, Outcome, Request
-from services.ingest.adapters.node import json_body
+from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import Question, Questions, answered, present
 from services.ingest.adapters.signatures import check_any
@@ -25,7 +25,14 @@ _TEXT = Question(instrument="text")
 class Secrets(Form):
     """What the push is signed with."""
 
-    push_key: Annotated[str, Field(min_length=1, max_length=256, description="推送密钥 of the data push (数据推送) of the questionnaire")]
+    push_key: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=256,
+            description="推送密钥 of the data push (数据推送); 问卷星's support tells it to holders of the 尊享版",
+        ),
+    ]
 
 
 class Options(Form):
@@ -51,7 +58,7 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
         return Outcome(passed_over={"no_answer": 1})
     customer: dict[str, Any] = present(id=body["sojumpparm"].id())
     data = present(channel="web", survey=activity, customer=customer, answers=answers[:200])
-    id = body["joinid"].id() or f"{activity}:{index}"[:256]
+    id = Node(f"{activity}:{index}").required_id()
     return Outcome([ChannelEvent("feedback.survey_answered.v1", id, body["submittime"].iso(CHINA) or request.at, data)])
 
 
@@ -63,8 +70,8 @@ ADAPTER = Adapter(
     receive=receive,
     unsigned_body=True,
     setup=(
-        "In 问卷星 open the questionnaire, then 设置问卷 › 数据推送API (data push) and paste {url}",
-        "Choose JSON, switch the signature on, and give its key (推送密钥) to this endpoint",
+        "In 问卷星 open the questionnaire, then 设置问卷 › 数据推送API (data push), paste {url}, and tick 失败自动重发 (send again)",
+        "Ask 问卷星's support for the push key (推送密钥; it belongs to the 尊享版), and give it to this endpoint",
         "Say in the options what q1, q2 and so on ask; a scale needs scale_min and scale_max",
         "Send links with ?sojumpparm=<customer id>, so that answers find their customer",
         "Test: 测试推送 (test push) beside the address, or fill the questionnaire in once",

@@ -29,12 +29,12 @@ CASES = [
         at=datetime(2026, 3, 19, 10, 3, tzinfo=UTC),
         sign=sign,
         covers_body=False,
-        identity=["joinid"],
+        identity=["activity", "index"],
         proof_members=["activity", "index", "sign"],
         expected=[
             {
                 "type": "feedback.survey_answered.v1",
-                "id": "101812480275",
+                "id": "5657754:128",
                 "time": "2026-03-19T10:02:41+00:00",
                 "data": {
                     "channel": "web",
