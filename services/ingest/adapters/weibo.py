@@ -18,7 +18,7 @@ from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.times import unix_date
 
-_API = "https://api.weibo.com/2"
+_APIS = {"open": ("https://api.weibo.com/2", ""), "commercial": ("https://c.api.weibo.com/2", "/biz")}
 _LISTS = (("statuses/mentions", "statuses"), ("comments/to_me", "comments"), ("comments/mentions", "comments"))
 _PAGE = 50
 
@@ -40,6 +40,10 @@ class Options(Form):
         ),
     ]
     uid: Annotated[str, Field(pattern="^[0-9]{1,32}$", description="The uid of our account, so that our own replies are told apart")]
+    interface: Annotated[
+        Literal["open", "commercial"],
+        Field(description="commercial is Weibo's 商业接口 (c.api.weibo.com), for those who have a contract for it"),
+    ] = "open"
     every_seconds: Annotated[int, Field(ge=300, le=86_400, description="Between two calls; Weibo wants at least three to five minutes")] = (
         300
     )
@@ -56,8 +60,9 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     path, member = _LISTS[turn]
     state: dict[str, Any] = dict(fetch.arguments.get(path) or {})
     page = int(state.get("page", 1))
+    host, suffix = _APIS[endpoint.options.interface]
     asked = urlencode(present(since_id=state.get("since"), count=_PAGE, page=page))
-    reply = await http(Call("GET", f"{_API}/{path}.json?{asked}", {"authorization": f"OAuth2 {endpoint.secrets[0].access_token}"}))
+    reply = await http(Call("GET", f"{host}/{path}{suffix}.json?{asked}", {"authorization": f"OAuth2 {endpoint.secrets[0].access_token}"}))
     body = json_body(reply.body)
     error = body["error_code"].number()
     if error:

@@ -58,6 +58,15 @@ async def test_a_full_page_is_followed_by_the_next_in_the_next_turn_of_its_list(
     assert cursor["statuses/mentions"] == {"since": "1000"}
 
 
+async def test_with_a_contract_the_commercial_interface_is_asked() -> None:
+    http = Recording(page("statuses"))
+    endpoint = Endpoint((SECRETS,), Options(own_reviewed_app=True, uid="1", interface="commercial"), UTC_ZONE)
+
+    await pull(Fetch("lists"), endpoint, http, NOW)
+
+    assert http.calls[0].url.startswith("https://c.api.weibo.com/2/statuses/mentions/biz.json?")
+
+
 async def test_weibo_says_how_many_comments_our_posts_have() -> None:
     http = Recording((SAMPLES / "weibo/comments_to_me.json").read_bytes())
 
