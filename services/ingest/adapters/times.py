@@ -30,9 +30,9 @@ def iso(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def rfc2822(text: str, zone: ZoneInfo) -> datetime | None:
-    """As mail writes it, "Thu, 19 Mar 2026 09:34:44 +0000"; without an offset in `zone`."""
+    """As mail writes it, "Thu, 19 Mar 2026 09:34:44 +0000"; without an offset in `zone`. -0000 is UTC at a place that is not told."""
     try:
-        read = parsedate_to_datetime(text)
+        read = parsedate_to_datetime(text.replace("-0000", "+0000"))
         return _held(read if read.tzinfo is not None else wall(read, zone))
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
