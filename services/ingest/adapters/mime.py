@@ -9,6 +9,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser, HeaderParser
 from email.utils import getaddresses
+from itertools import islice
 from typing import Any
 
 from services.ingest.adapters.adapter import Unreadable
@@ -16,6 +17,7 @@ from services.ingest.adapters.node import Node, storable
 
 _MOST_PARTS = 200
 _MOST_HEADERS = 500
+_MOST_HEADER = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,17 @@ class Headers:
 
     def addresses(self, *names: str) -> list[tuple[str | None, str]]:
         """Names and addresses in the fields of those names; what is no address is left out."""
-        found = getaddresses([value for field, value in self.fields if field in names])
+        try:
+            found = getaddresses([value for field, value in self.fields if field in names])
+        except RecursionError:  # a thousand brackets in one another, which are no address
+            return []
         return [(Node(decoded(name)).name(), email) for name, address in found if (email := Node(address).email())]
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
     """Headers from pairs as vendors list them."""
-    return Headers([(name.strip().lower(), " ".join(value.split())) for name, value in pairs][:_MOST_HEADERS])
+    few = islice(pairs, _MOST_HEADERS)
+    return Headers([(name.strip().lower(), " ".join(value[:_MOST_HEADER].split())) for name, value in few])
 
 
 def headers_in(block: str) -> Headers:
@@ -75,7 +81,7 @@ def mail_in(raw: bytes) -> Mail:
     """A whole mail. Raises Unreadable for one that is nested beyond reason."""
     try:
         message = BytesParser(policy=policy.compat32).parsebytes(raw)
-        parts = [part for part, _ in zip(message.walk(), range(_MOST_PARTS), strict=False)]
+        parts = list(islice(message.walk(), _MOST_PARTS))
     except RecursionError:
         raise Unreadable("the mail is nested too deep") from None
     texts = [part for part in parts if part.get_content_maintype() == "text" and part.get_content_disposition() != "attachment"]
