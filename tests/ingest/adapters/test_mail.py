@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.adapters.adapter import ChannelEvent
+from services.ingest.adapters.adapter import ChannelEvent, Unreadable
 from services.ingest.adapters.mail import Mails, Received, address_hash, found_in
 from services.ingest.adapters.mime import mail_in
 from tests.ingest.adapters.case import UTC_ZONE
@@ -203,3 +203,19 @@ def test_an_invitation_that_came_back_is_known_by_its_header() -> None:
 @pytest.mark.parametrize(("action", "ours"), [("delayed", "Hearback-Case: 0190f3c2-7c1e"), ("failed", "X-Mailer: x")])
 def test_a_delay_or_a_foreign_mail_that_came_back_is_counted_only(action: str, ours: str) -> None:
     assert found(STATUS.format(action=action, status="5.1.1", returned="message/rfc822", ours=ours)) == ["delivery_status"]
+
+
+@pytest.mark.parametrize(
+    "sender", ["(" * 5000, "<" * 5000, '"' * 5000, "=?utf-8?b?//8=?= <a@b>", "=?undefined?q?x?= <a@b>"], ids=lambda text: text[:10]
+)
+def test_a_sender_that_is_no_address_does_not_keep_a_mail_from_being_read(sender: str) -> None:
+    (event,) = found(mail("Twice charged.").replace("=?utf-8?b?546L5bCP5piO?= <wang@example.cn>", sender))
+
+    assert event.data["text"] == "Double charge\n\nTwice charged."
+
+
+def test_a_mail_that_is_nested_beyond_reason_is_unreadable() -> None:
+    nested = "".join(f'Content-Type: multipart/mixed; boundary="b{depth}"\n\n--b{depth}\n' for depth in range(3000))
+
+    with pytest.raises(Unreadable, match="nested too deep"):
+        mail_in(nested.encode())
