@@ -106,6 +106,7 @@ ADAPTER = Adapter(
     secrets=Secrets,
     options=Options,
     receive=receive,
+    kept=NOTHING_TO_SAY,
     setup=(
         "Text messages: in the Twilio Console, Phone Numbers, Active numbers, the number, Messaging, A message comes in: {url}, HTTP POST",
         "Digits on calls: give <Gather> the action {url}?question=NAME and method POST, and describe NAME here unless it is csat of 1 to 5",

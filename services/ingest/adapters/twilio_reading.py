@@ -51,10 +51,13 @@ def _on_scale(score: int, asked: Question) -> bool:
 
 
 def gathered_on_call(form: Node, name: str, asked: Question, survey: str, at: datetime) -> Found:
-    """Keys pressed, or words said, in answer to one question of a call."""
-    call = form["CallSid"].required_id()
-    digits = form["Digits"].text()
-    answer = answered(name, form["Digits"] if digits else form["SpeechResult"], asked if digits else Question(instrument="text"))
+    """Keys pressed, or words said, in answer to one question of a call; keys that the question does not offer are no answer."""
+    call, digits = form["CallSid"].required_id(), form["Digits"].text()
+    if digits is not None and asked.instrument not in ("choice", "text") and not (digits.isdecimal() and _on_scale(int(digits[:9]), asked)):
+        return "not_offered"
+    answer = answered(
+        name, form["SpeechResult"] if digits is None else form["Digits"], Question(instrument="text") if digits is None else asked
+    )
     if answer is None:
         return "no_answer"
     data = present(channel="phone", interaction_id=call, customer=_caller(form), survey=survey, answers=[answer])

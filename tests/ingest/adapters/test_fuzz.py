@@ -4,6 +4,8 @@ import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
@@ -17,14 +19,24 @@ from tests.ingest.adapters.pulling import at_once, step
 
 SEED = 6
 
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(max_size=20)
-    | st.sampled_from(["0", "1e999", "\x00", "\ud800"])
-)
+ODD_TEXTS = [
+    "",
+    " ",
+    "0",
+    "-1",
+    "1e999",
+    "1e300",
+    "0001-01-01",
+    "9999-12-31T23:59:59-12:00",
+    "true",
+    "\x00",
+    "\ud800",
+    "https://[",
+    "a@b",
+    "%zz",
+    "//",
+]
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.sampled_from(ODD_TEXTS)
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=6
 )
@@ -70,12 +82,18 @@ def test_whatever_a_vendor_answers_ends_in_events_or_a_typed_refusal(pull: Pull)
 
 
 def contents(media: Media, sample: bytes) -> st.SearchStrategy[bytes]:
-    """Arbitrary bytes, the sample with bytes changed, and for JSON the sample with members replaced by anything that JSON can say."""
+    """Arbitrary bytes, the sample with bytes changed, and the sample with members, fields or elements replaced by anything."""
     edited = st.lists(st.tuples(st.integers(0, max(0, len(sample) - 1)), st.binary(max_size=4)), min_size=1, max_size=4).map(_edit(sample))
-    if media != "json":
-        return edited | edited | st.binary(max_size=200)
-    places = len(_places(json.loads(sample)))
-    replaced = st.lists(st.tuples(st.integers(0, places - 1), values), min_size=1, max_size=4).map(_replace(sample))
+    match media:
+        case "json":
+            count, replace = len(_places(json.loads(sample))), _replace(sample)
+        case "xml":
+            count, replace = len(list(ElementTree.fromstring(sample).iter())), _rewrite(sample)
+        case "form" | "none":
+            count, replace = len(parse_qsl(sample.decode(), keep_blank_values=True)), _refill(sample)
+        case "multipart":
+            return edited | edited | st.binary(max_size=200)
+    replaced = st.lists(st.tuples(st.integers(0, count - 1), values), min_size=1, max_size=4).map(replace)
     return replaced | replaced | replaced | edited | values.map(_dump) | st.binary(max_size=200)
 
 
@@ -99,6 +117,33 @@ def _replace(sample: bytes) -> Callable[[list[tuple[int, Any]]], bytes]:
         return _dump(root[0])
 
     return replaced
+
+
+def _refill(sample: bytes) -> Callable[[list[tuple[int, Any]]], bytes]:
+    def refilled(replacements: list[tuple[int, Any]]) -> bytes:
+        fields = parse_qsl(sample.decode(), keep_blank_values=True)
+        for place, value in replacements:
+            fields[place] = fields[place][0], _text(value)
+        return urlencode(fields).encode()
+
+    return refilled
+
+
+def _rewrite(sample: bytes) -> Callable[[list[tuple[int, Any]]], bytes]:
+    def rewritten(replacements: list[tuple[int, Any]]) -> bytes:
+        root = ElementTree.fromstring(sample)
+        elements = list(root.iter())
+        for place, value in replacements:
+            elements[place].text = _text(value)
+        return ElementTree.tostring(root, encoding="utf-8")
+
+    return rewritten
+
+
+def _text(value: Any) -> str:
+    """A value as it would stand in a field: a text as it is, anything else as JSON."""
+    written = value if isinstance(value, str) else json.dumps(value)
+    return written.encode("utf-8", "replace").decode()
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""Genesys Cloud: a conversation's end, a queue left for an agent and one given up, a survey with three questions."""
+"""Genesys Cloud: a conversation's end, a queue left and one given up, a survey; a conversation's figures, made here from the SDK's fields."""
 
 import dataclasses
 import json
@@ -26,14 +26,14 @@ def sign(body: bytes) -> Proof:
     return URL, {"content-type": "application/json; charset=utf-8", "x-hearback-token": TOKEN}
 
 
-def vendor(call: Call, survey: bytes) -> bytes:
+def vendor(call: Call, asked_for: bytes) -> bytes:
     """The Platform API with one finished survey."""
     if call.url.endswith("/oauth/token"):
         return b'{"access_token": "token-1", "token_type": "bearer", "expires_in": 86399}'
     if call.url.endswith("/details/query"):
         found = {"surveyId": SURVEY, "surveyStatus": "Finished", "surveyCompletedDate": "2026-03-19T10:02:41.000Z"}
         return json.dumps({"conversations": [{"conversationId": CONVERSATION, "surveys": [found]}], "totalHits": 1}).encode()
-    return survey
+    return asked_for
 
 
 ENDED = Case(
@@ -145,5 +145,36 @@ PULLS = [
                 },
             }
         ],
-    )
+    ),
+    Pull(
+        adapter="genesys_cloud",
+        sample="genesys_cloud/conversation_details.json",
+        secrets=SIGNED_IN,
+        options=OPTIONS,
+        at=datetime(2026, 3, 19, 9, 20, tzinfo=UTC),
+        fetch=Fetch(f"conversation:{CONVERSATION}", {"conversation": CONVERSATION}),
+        reply=vendor,
+        identity=["conversationId"],
+        expected=[
+            {
+                "type": "interaction.completed.v1",
+                "id": CONVERSATION,
+                "time": "2026-03-19T09:15:12.128000+00:00",
+                "data": {
+                    "channel": "phone",
+                    "interaction_id": CONVERSATION,
+                    "customer": {"id": "x-1", "phone": "+14158675309"},
+                    "direction": "inbound",
+                    "agent": "u-2",
+                    "disposition": "CLIENT",
+                    "handle_seconds": 342.12,
+                    "wait_seconds": 47.88,
+                    "transfers": 1,
+                    "abandoned": False,
+                    "handled_by": "human",
+                    "revision": 3,
+                },
+            }
+        ],
+    ),
 ]

@@ -185,6 +185,25 @@ CASES = [
         identity=["OptOutType", "MessageSid"],
     ),
     DIGITS,
+    dataclasses.replace(
+        DIGITS,
+        name="that the question does not offer",
+        changed=lambda body: body.replace(b"Digits=4", b"Digits=9"),
+        expected=[],
+        passed_over={"not_offered": 1},
+        identity=["CallSid", "Digits"],
+    ),
+    dataclasses.replace(
+        DIGITS,
+        name="spoken",
+        changed=lambda body: body.replace(b"Digits=4", b"SpeechResult=Very+good%21&Confidence=0.9"),
+        expected=[
+            {
+                **DIGITS.expected[0],
+                "data": DIGITS.expected[0]["data"] | {"answers": [{"question": "digits", "instrument": "text", "text": "Very good!"}]},
+            }
+        ],
+    ),
     STATUS,
     dataclasses.replace(
         STATUS,

@@ -1,4 +1,4 @@
-"""Genesys Cloud's pulls: pages of conversations with surveys, the cursor, and the figures of one conversation."""
+"""Genesys Cloud's pulls: pages of conversations with surveys, the cursor, a conversation that goes on."""
 
 import json
 from datetime import UTC, datetime
@@ -10,13 +10,14 @@ from services.ingest.adapters import adapters
 from services.ingest.adapters.adapter import Endpoint, Fetch
 from services.ingest.adapters.genesys_cloud import PAGE
 from shared.errors import Unavailable
-from tests.ingest.adapters.case import SAMPLES, UTC_ZONE
+from tests.ingest.adapters.case import SAMPLES, UTC_ZONE, with_members
 from tests.ingest.adapters.cases.genesys_cloud import OPTIONS, SIGNED_IN
 from tests.ingest.adapters.pulling import Recording
 
 NOW = datetime(2026, 3, 19, 10, 15, tzinfo=UTC)
 ENDPOINT: Endpoint[Any, Any] = Endpoint([SIGNED_IN], OPTIONS, UTC_ZONE)
 TOKEN = b'{"access_token": "token-1"}'
+DETAILS = (SAMPLES / "genesys_cloud/conversation_details.json").read_bytes()
 SURVEY = (SAMPLES / "genesys_cloud/survey_finished.json").read_bytes()
 
 
@@ -60,30 +61,8 @@ async def test_what_was_there_in_an_earlier_round_is_not_asked_for_again() -> No
     assert http.calls[2].headers["authorization"] == "Bearer token-1"
 
 
-async def test_the_figures_of_a_conversation_replace_what_its_end_told() -> None:
-    http = Recording(TOKEN, json.dumps(CONVERSATION).encode())
-
-    pulled = await pull(Fetch("conversation:c-1", {"conversation": "c-1"}), http)
-
-    assert pulled.events[0].id == "c-1"
-    assert pulled.events[0].data == {
-        "channel": "phone",
-        "interaction_id": "c-1",
-        "customer": {"id": "x-1", "phone": "+14158675309"},
-        "direction": "inbound",
-        "agent": "u-2",
-        "disposition": "CLIENT",
-        "handle_seconds": 342.12,
-        "wait_seconds": 47.88,
-        "transfers": 1,
-        "abandoned": False,
-        "handled_by": "human",
-        "revision": 3,
-    }
-
-
 async def test_a_conversation_that_goes_on_brings_nothing() -> None:
-    http = Recording(TOKEN, json.dumps({**CONVERSATION, "conversationEnd": None}).encode())
+    http = Recording(TOKEN, with_members(DETAILS, conversationEnd=None))
 
     pulled = await pull(Fetch("conversation:c-1", {"conversation": "c-1"}), http)
 
@@ -95,27 +74,3 @@ async def test_an_error_of_the_vendor_goes_to_the_platform_which_comes_again() -
 
     with pytest.raises(Unavailable):
         await pull(Fetch("surveys"), http)
-
-
-CONVERSATION: dict[str, Any] = {
-    "conversationId": "c-1",
-    "conversationStart": "2026-03-19T09:08:00.000Z",
-    "conversationEnd": "2026-03-19T09:15:12.128Z",
-    "originatingDirection": "inbound",
-    "participants": [
-        {
-            "purpose": "customer",
-            "externalContactId": "x-1",
-            "sessions": [
-                {"mediaType": "voice", "ani": "tel:+14158675309", "segments": [{"segmentType": "interact", "disconnectType": "CLIENT"}]}
-            ],
-        },
-        {"purpose": "acd", "sessions": [{"mediaType": "voice", "metrics": [{"name": "tAcd", "value": 47880}]}]},
-        {
-            "purpose": "agent",
-            "userId": "u-1",
-            "sessions": [{"mediaType": "voice", "metrics": [{"name": "tHandle", "value": 300000}, {"name": "nTransferred", "value": 1}]}],
-        },
-        {"purpose": "agent", "userId": "u-2", "sessions": [{"mediaType": "voice", "metrics": [{"name": "tHandle", "value": 42120}]}]},
-    ],
-}
