@@ -1,4 +1,4 @@
-"""Genesys Cloud: a conversation's end, a queue left and one given up, a survey; a conversation's figures, made here from the SDK's fields."""
+"""Genesys Cloud: an end, a queue left and one given up, a survey; a conversation's figures, made from the fields of the SDK."""
 
 import dataclasses
 import json
