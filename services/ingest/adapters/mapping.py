@@ -92,7 +92,7 @@ class EventMapping(Form):
     def _fits_its_type(self) -> "EventMapping":
         known = targets(self.type)
         for field in self.fields:
-            if field not in known and not any(field.startswith(f"{free}.") and len(field) > len(free) + 1 for free in known.free):
+            if field not in known and not any(known.fits_below(free, field) for free in known.free):
                 raise ValueError(f"{self.type} has no field {field}; it has {', '.join(sorted(known))}")
         missing = {name for name in known.required if name not in self.fields} - ({"answers"} if self.answers else set())
         if missing:
@@ -109,6 +109,10 @@ class Targets(dict[str, FieldInfo]):
 
     required: frozenset[str]
     free: frozenset[str]
+
+    def fits_below(self, free: str, field: str) -> bool:
+        """Whether the field is a name of the sender's own below that one."""
+        return field.startswith(f"{free}.") and 1 <= len(field) - len(free) - 1 <= 64
 
 
 @cache

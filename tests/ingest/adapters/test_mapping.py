@@ -44,6 +44,7 @@ def received(options: Options, body: Any) -> Outcome:
         ({"fields": {"text": "$..text", "channel": {"value": "web"}}}, ".. is not taken"),
         ({"fields": {**COMMENT["fields"], "customer.mail": "$.mail"}}, "has no field customer.mail; it has agent, author"),
         ({"fields": {**COMMENT["fields"], "tags": "$.tags"}}, "has no field tags"),
+        ({"fields": {**COMMENT["fields"], "tags." + "x" * 65: "$.tags"}}, "has no field tags.x"),
         ({"fields": {**COMMENT["fields"], "author": {"path": "$.a", "value": "b"}}}, "write a path or a value"),
         ({"fields": {**COMMENT["fields"], "author": {}}}, "write a path or a value"),
         ({"id": []}, "at least 1 item"),
@@ -68,6 +69,15 @@ def test_a_mapping_that_cannot_work_is_refused_with_what_to_change(changed: dict
 def test_two_events_of_one_body_need_ids_of_their_own() -> None:
     with pytest.raises(ValidationError, match="give all but one an id_suffix"):
         Options.model_validate_json(json.dumps({"events": [COMMENT, {**SURVEY}]}))
+
+
+def test_two_events_that_exclude_each_other_may_have_one_id() -> None:
+    posted, rated = ({**COMMENT, "only_if": {"$.event": ["posted"]}}, {**SURVEY, "only_if": {"$.event": ["Rated"]}})
+    mapping = Options.model_validate_json(json.dumps({"events": [posted, rated]}))
+
+    outcome = received(mapping, {"id": 1, "event": "rated", "score": 4, "text": "x"})
+
+    assert [event.type for event in outcome.events] == ["feedback.survey_answered.v1"]
 
 
 def test_fields_become_what_the_contract_wants_of_them() -> None:
@@ -129,6 +139,11 @@ def test_fields_become_what_the_contract_wants_of_them() -> None:
             "the mapping makes no .* of it: data.scale_min is required",
         ),
         ({"items": "$.items[*]"}, {"items": [{"id": n, "text": "x"} for n in range(1001)]}, "1000 items"),
+        (
+            {"fields": {**COMMENT["fields"], "author": "$" + "[*]" * 30}},
+            {"id": 1, "text": "x", "all": [[0] * 600] * 600},
+            "too many values",
+        ),
         ({"time": "$.at"}, {"id": 1, "text": "x", "at": "yesterday"}, "should be an ISO 8601 time"),
     ],
 )
