@@ -4,7 +4,7 @@ A request is kept whole, as it came; of a fetch's step, which brings many events
 content again is the same row, counted.
 """
 
-import base64
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,19 +40,21 @@ class StoredRequest(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What is to be kept, and why; `reason` says what was expected and holds no personal data."""
+    """What is to be kept: a request, or the JSON of one event; `reason` says what was expected and holds no personal data."""
 
+    content: Request | bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The same, ready to be stored: `id` is 32 hexadecimal digits, the same for the same content."""
+
+    id: str
     kind: Kind
     reason: str
-    content: bytes
-    """A StoredRequest, or the JSON of one event."""
-    fingerprint: bytes
-    """What makes it the same content when it comes again."""
-
-    @property
-    def id(self) -> str:
-        """32 hexadecimal digits, the same for the same content."""
-        return hashlib.sha256(self.kind.encode() + b"\n" + self.fingerprint).hexdigest()[:32]
+    sealed: bytes
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,22 @@ class Kept:
     times: int
 
 
-def unread_request(request: Request, reason: str) -> Unread:
-    """A request that was proven and not understood."""
-    stored = StoredRequest(request.method, request.url, dict(request.headers), request.body, request.at, request.keys)
-    named = b"\n".join((request.method.encode(), request.url.encode("utf-8", "surrogatepass"), request.body))
-    return Unread("request", reason[:REASON_LENGTH], msgspec.json.encode(stored), named)
+async def seal(box: SecretBox, unread: Sequence[Unread]) -> list[Sealed]:
+    """Seal them, in a thread because they may be large, and in the order in which rows are locked."""
+    return sorted([await asyncio.to_thread(_seal, box, one) for one in unread], key=lambda one: one.id)
 
 
-def unread_event(item: bytes, reason: str) -> Unread:
-    """One event of a fetch that the contract refused."""
-    return Unread("event", reason[:REASON_LENGTH], item, item)
+def _seal(box: SecretBox, unread: Unread) -> Sealed:
+    content = unread.content
+    if isinstance(content, bytes):
+        kind: Kind = "event"
+        written = named = content
+    else:
+        kind, named = "request", b"\n".join((content.method.encode(), content.url.encode("utf-8", "surrogatepass"), content.body))
+        headers = dict(content.headers)
+        written = msgspec.json.encode(StoredRequest(content.method, content.url, headers, content.body, content.at, content.keys))
+    id = hashlib.sha256(kind.encode() + b"\n" + named).hexdigest()[:32]
+    return Sealed(id, kind, unread.reason[:REASON_LENGTH], box.seal(written.decode("latin-1")), len(written))
 
 
 _KEEP = text("""
@@ -97,12 +105,11 @@ _DROP = text("DELETE FROM channel_unreadable WHERE tenant = :tenant AND endpoint
 _EXPLAIN = text("UPDATE channel_unreadable SET reason = :reason WHERE tenant = :tenant AND endpoint = :endpoint AND id = :id")
 
 
-async def keep(session: AsyncSession, box: SecretBox, tenant: str, endpoint: str, unread: Sequence[Unread], at: datetime) -> None:
-    """Keep them, sealed. Does not commit."""
-    for one in sorted(unread, key=lambda one: one.id):
-        sealed = box.seal(base64.b64encode(one.content).decode())
+async def keep(session: AsyncSession, tenant: str, endpoint: str, unread: Sequence[Sealed], at: datetime) -> None:
+    """Keep them. Does not commit."""
+    for one in unread:
         row = {"tenant": tenant, "endpoint": endpoint, "id": one.id, "kind": one.kind, "reason": one.reason}
-        await session.execute(_KEEP, {**row, "sealed": sealed, "size": len(one.content), "at": at})
+        await session.execute(_KEEP, {**row, "sealed": one.sealed, "size": one.size, "at": at})
 
 
 async def list_kept(session: AsyncSession, tenant: str, endpoint: str, *, after: str, limit: int) -> list[Kept]:
@@ -117,7 +124,7 @@ async def take_kept(session: AsyncSession, box: SecretBox, tenant: str, endpoint
     if row is None:
         return None
     kept = Kept(**{name: row[name] for name in _COLUMNS.split(", ")})
-    return kept, base64.b64decode(box.open(row["sealed"]))
+    return kept, box.open(row["sealed"]).encode("latin-1")
 
 
 async def drop_kept(session: AsyncSession, tenant: str, endpoint: str, id: str) -> None:

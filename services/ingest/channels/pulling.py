@@ -5,7 +5,7 @@ Whoever dies in between leaves a lease that ends; another replica then does the 
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -18,7 +18,7 @@ from services.ingest.channels.directory import Directory
 from services.ingest.channels.endpoint import Misconfigured, OpenEndpoint
 from services.ingest.channels.job import Failure, Job, PullPolicy, after_failure, after_step
 from services.ingest.channels.judging import Judged, judge_events
-from services.ingest.channels.kept import keep, unread_event
+from services.ingest.channels.kept import Sealed, Unread, keep, seal
 from services.ingest.channels.metrics import PullMetrics
 from services.ingest.channels.outgoing import CallFailed, VendorCalls
 from services.ingest.channels.tally import Tally
@@ -117,7 +117,11 @@ class PullLoop:
         if endpoint is not None and isinstance(result, Pulled):
             judged = await judge_events(self._intake, endpoint, result.events, self._clock(), traceparent)
         rest = 0.0 if endpoint is None else calls.made * 60.0 / endpoint.stored.calls_per_minute
-        told = await self._insist(lambda session: self._write(session, job, result, judged, rest), lease_ends)
+        unread: list[Sealed] = []
+        if judged.refused:
+            assert self._box is not None  # without it no endpoint can be opened
+            unread = await seal(self._box, [Unread(refused.item, refused.reason) for refused in judged.refused])
+        told = await self._insist(lambda session: self._write(session, job, result, judged, unread, rest), lease_ends)
         self._metrics.stepped(job.channel, told)
         if isinstance(result, Failure):
             log.warning("a step failed", action="pull_failed", channel=job.channel, result=told, detail=result.detail)
@@ -150,7 +154,9 @@ class PullLoop:
         except TimeoutError:
             return endpoint, Failure(f"a step took longer than {self._policy.step_seconds:g} s")
 
-    async def _write(self, session: AsyncSession, job: Job, result: Pulled | Failure, judged: Judged, rest: float) -> str:
+    async def _write(
+        self, session: AsyncSession, job: Job, result: Pulled | Failure, judged: Judged, unread: Sequence[Sealed], rest: float
+    ) -> str:
         """Everything that came of a step. Returns done, failed, dead, or stale when somebody else is at it now."""
         locked = await fetches.lock_claimed(session, job)
         if locked is None:
@@ -162,10 +168,7 @@ class PullLoop:
             await fetches.write_back(session, job, after, rest)
             return "dead" if after.state == "dead" else "failed"
         await enqueue(session, self._intake.spool_rows(judged.accepted))
-        if judged.refused:
-            assert self._box is not None  # without it no endpoint can be opened
-            unread = [unread_event(refused.item, refused.reason) for refused in judged.refused]
-            await keep(session, self._box, job.tenant, job.endpoint, unread, now)
+        await keep(session, job.tenant, job.endpoint, unread, now)
         for post in sorted(result.collected):
             row = {"tenant": job.tenant, "endpoint": job.endpoint, "post": post, "existing": result.collected[post], "at": now}
             await session.execute(_TELL, row)

@@ -19,7 +19,7 @@ from services.ingest.channels.directory import Directory
 from services.ingest.channels.endpoint import Misconfigured, OpenEndpoint, token_hash
 from services.ingest.channels.fetches import ask_for
 from services.ingest.channels.judging import Judged, judge_events
-from services.ingest.channels.kept import Unread, keep, unread_request
+from services.ingest.channels.kept import Unread, keep, seal
 from services.ingest.channels.metrics import ChannelMetrics
 from services.ingest.channels.tally import Tally
 from services.ingest.channels.vendor_keys import VendorKeys
@@ -122,11 +122,11 @@ class Receiver:
         try:
             outcome = await self._understood(endpoint, request)
         except Unreadable as unreadable:
-            await self._store(endpoint, Work(unread=[unread_request(request, str(unreadable))]), request.at)
+            await self._store(endpoint, Work(unread=[Unread(request, str(unreadable))]), request.at)
             self._tell(endpoint, "unreadable")
             return endpoint.adapter.kept
         judged = await judge_events(self._intake, endpoint, outcome.events, request.at, traceparent)
-        unread = [unread_request(request, judged.refused[0].reason)] if judged.refused else []
+        unread = [Unread(request, judged.refused[0].reason)] if judged.refused else []
         work = Work((), outcome.fetches, outcome.confirm, unread, outcome.once)
         if work.nothing:
             work = replace(work, spool=await self._publish(judged.accepted))
@@ -164,6 +164,8 @@ class Receiver:
         """One transaction, or none. Raises Unavailable, and NotProven when another request has used the token."""
         if work.nothing:
             return
+        assert self._box is not None  # without it no endpoint can be opened
+        unread = await seal(self._box, work.unread)
         with typed_database_errors():
             async with self._sessions.begin() as session:
                 if work.once is not None and not await _use_up(session, endpoint, work.once, now):
@@ -173,9 +175,7 @@ class Receiver:
                 if work.confirm is not None:
                     confirm = Fetch(f"confirm:{token_hash(work.confirm).hex()}", {"url": work.confirm})
                     await ask_for(session, endpoint.tenant, endpoint.id, endpoint.channel, [confirm], "confirm")
-                if work.unread:
-                    assert self._box is not None  # without it no endpoint can be opened
-                    await keep(session, self._box, endpoint.tenant, endpoint.id, work.unread, now)
+                await keep(session, endpoint.tenant, endpoint.id, unread, now)
         for _ in work.unread:
             self._metrics.unreadable(endpoint.channel)
 
