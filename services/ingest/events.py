@@ -104,7 +104,11 @@ class Events:
             text = f"a request may hold {most} events; send several requests, or any number as application/x-ndjson, one a line"
             raise Problem(413, "too_many_events", text)
         self._rates.take(caller.tenant, caller.key_id, len(items), time.monotonic())
-        accepted, rejected, forbidden = await self._judge(caller, items, headers.get(b"idempotency-key"), traceparent)
+        key = headers.get(b"idempotency-key")
+        if len(body) <= TURN_BYTES:
+            accepted, rejected, forbidden = self._judge(caller, items, key, traceparent)
+        else:
+            accepted, rejected, forbidden = await self._judge_in_turns(caller, items, key, traceparent)
         if not accepted:
             raise _nothing_valid(rejected, all_forbidden=forbidden == len(rejected))
         duplicates = [a.place for a in accepted if self._recent.holds((caller.tenant, a.source, a.id), a.revision)]
@@ -119,35 +123,38 @@ class Events:
             answer["ids"] = [ids.get(index) for index in range(len(items))]
         return Answer(202, msgspec.json.encode(answer))
 
-    async def _judge(
+    async def _judge_in_turns(
         self, caller: Principal, items: Sequence[bytes], idempotency_key: bytes | None, traceparent: bytes, first: int = 0
     ) -> tuple[list[Accepted], list[Rejection], int]:
-        """Sort the items, the first of which is at `first`, into accepted and rejected; the third is how many of the rejected were so for
-        want of a right. Whoever else wants the event loop gets it in between."""
-        now = self._clock()
+        """As `_judge`; the first item is at `first`. Whoever else wants the event loop gets it in between."""
+        accepted: list[Accepted] = []
+        rejected: list[Rejection] = []
+        forbidden = size = begun = 0
+        for end, item in enumerate(items, 1):
+            size += len(item)
+            if size > TURN_BYTES or end == len(items):
+                more = self._judge(caller, items[begun:end], idempotency_key, traceparent, first + begun)
+                accepted += more[0]
+                rejected += more[1]
+                forbidden += more[2]
+                begun, size = end, 0
+                await asyncio.sleep(0)
+        return accepted, rejected, forbidden
+
+    def _judge(
+        self, caller: Principal, items: Sequence[bytes], idempotency_key: bytes | None, traceparent: bytes, first: int = 0
+    ) -> tuple[list[Accepted], list[Rejection], int]:
+        """Sort the items into accepted and rejected; the third is how many were rejected for want of a right."""
+        now, tenant = self._clock(), caller.tenant
         judge, source, may_backfill = self._intake.judge, f"/keys/{caller.key_id}", "ingest:backfill" in caller.scopes
         accepted: list[Accepted] = []
         rejected: list[Rejection] = []
         forbidden = 0
-        since_turn = 0
         for index, item in enumerate(items, first):
-            since_turn += len(item)
-            if since_turn > TURN_BYTES:
-                since_turn = 0
-                await asyncio.sleep(0)
             derived = None if idempotency_key is None else _derived_id(idempotency_key, index)
             try:
                 accepted.append(
-                    judge(
-                        caller.tenant,
-                        item,
-                        source=source,
-                        id=derived,
-                        now=now,
-                        traceparent=traceparent,
-                        place=index,
-                        may_backfill=may_backfill,
-                    )
+                    judge(tenant, item, source=source, id=derived, now=now, traceparent=traceparent, place=index, may_backfill=may_backfill)
                 )
             except InvalidEvent as refused:
                 forbidden += refused.reason == FORBIDDEN
@@ -166,7 +173,7 @@ class Events:
                 await self._may_go_on(caller, len(window))
                 key = headers.get(b"idempotency-key")
                 async with self._turn:
-                    accepted, rejected, forbidden = await self._judge(caller, window, key, traceparent, account.events)
+                    accepted, rejected, forbidden = await self._judge_in_turns(caller, window, key, traceparent, account.events)
                 duplicates = [a.place for a in accepted if self._recent.holds((caller.tenant, a.source, a.id), a.revision)]
                 await self._publish_patiently(caller.tenant, accepted)
                 account.accepted += len(accepted)

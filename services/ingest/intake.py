@@ -139,15 +139,30 @@ class Intake:
         Bulk, which history always is, has a share of the queue, waits for its turn in it, and is refused after five seconds: what a
         person waits for must not wait behind it. Judge and publish bulk some hundred events at a time.
         """
-        if not accepted or not (bulk or accepted[0].topic == FEEDBACK_BACKFILL):
-            return await self._send(accepted)
-        taken = await self._bulk.take(sum(len(item.record.value) for item in accepted))
+        taken = 0
+        if accepted and (bulk or accepted[0].topic == FEEDBACK_BACKFILL):
+            taken = await self._bulk.take(sum(len(item.record.value) for item in accepted))
         try:
-            return await self._send(accepted)
+            tickets, failure = self._submit(accepted)
+            for _, ticket in tickets:
+                try:
+                    await ticket.done
+                except Unavailable as unavailable:
+                    failure = unavailable
         finally:
-            self._bulk.give_back(taken)
+            if taken:
+                self._bulk.give_back(taken)
+        present: list[Accepted] = []
+        for lane, ticket in tickets:
+            if ticket.acknowledged:
+                present += lane[: ticket.acknowledged]
+                self._metrics.accepted(lane[0].topic, ticket.acknowledged)
+        if failure is not None and not present:
+            raise failure
+        return present
 
-    async def _send(self, accepted: Sequence[Accepted]) -> Sequence[Accepted]:
+    def _submit(self, accepted: Sequence[Accepted]) -> tuple[list[tuple[list[Accepted], Ticket]], Unavailable | None]:
+        """Queue the records, those of a partition together; the second is why some were not, if any."""
         lanes: dict[tuple[str, int], list[Accepted]] = {}
         for item in accepted:
             partition = self._producer.partition_for(item.topic, item.record.key)
@@ -159,19 +174,7 @@ class Intake:
                 tickets.append((lane, self._producer.submit(topic, partition, [item.record for item in lane])))
             except Unavailable as full:
                 failure = full
-        for _, ticket in tickets:
-            try:
-                await ticket.done
-            except Unavailable as unavailable:
-                failure = unavailable
-        present: list[Accepted] = []
-        for lane, ticket in tickets:
-            if ticket.acknowledged:
-                present += lane[: ticket.acknowledged]
-                self._metrics.accepted(lane[0].topic, ticket.acknowledged)
-        if failure is not None and not present:
-            raise failure
-        return present
+        return tickets, failure
 
     def spool_rows(self, accepted: Sequence[Accepted]) -> list[OutboxRecord]:
         """The same records as rows of the outbox, which the relay sends when it can. Whoever enqueues them commits."""

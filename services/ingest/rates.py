@@ -7,6 +7,8 @@ from shared.web.problems import Problem
 
 BUCKETS = 20_000
 """How many are kept. The one not used for longest goes first: by then it is full again, unless very many are in use at once."""
+FILLED_EVERY_SECONDS = 0.001
+"""What has come back is counted at most so often: it is on the hot path."""
 
 
 class Bucket:
@@ -38,7 +40,7 @@ class Rate:
             bucket = self._buckets[name] = Bucket(self._capacity, now)
             if len(self._buckets) > BUCKETS:
                 self._buckets.popitem(last=False)
-        else:
+        elif now - bucket.at > FILLED_EVERY_SECONDS:
             self._buckets.move_to_end(name)
             bucket.tokens = min(self._capacity, bucket.tokens + (now - bucket.at) * self._per_second)
             bucket.at = now

@@ -64,14 +64,14 @@ def test_a_stream_learns_how_long_to_wait() -> None:
 def test_no_more_buckets_are_kept_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BUCKETS", 10)
     rates = Rates(per_key=1, per_tenant=1000, burst_seconds=1)
-    rates.take("acme", "in-use", 1, now=0.0)
+    rates.take("acme", "in-use", 50, now=0.0)
 
     for number in range(100):
-        rates.take(f"t{number}", f"k{number}", 1, now=0.0)
-        rates.wait_seconds("acme", "in-use", now=0.0)
+        rates.take(f"t{number}", f"k{number}", 1, now=number / 100)
+        rates.wait_seconds("acme", "in-use", now=number / 100)
 
     assert len(rates._key._buckets) == len(rates._tenant._buckets) == 10
-    assert rates.wait_seconds("acme", "in-use", now=0.0) > 0
+    assert rates.wait_seconds("acme", "in-use", now=1.0) > 0
 
 
 @given(takes=st.lists(st.tuples(st.integers(1, 50), st.floats(0, 3)), max_size=40))
