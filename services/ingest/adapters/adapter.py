@@ -155,13 +155,15 @@ class Pulled:
     `then` is the next step (the next page, or what is behind a thin item), None when the round is over. `cursor` are the arguments that
     the next round of a poll begins with, from now on; it is kept for a fetch that a request asked for, too, and when one of the same key
     is asked for again, it begins with these arguments and its own on top. `collected` is, where the vendor tells, by the id of a post:
-    how many comments it says that exist; the share that we have (ChannelEvent.post) is shown beside it.
+    how many comments it says that exist; the share that we have (ChannelEvent.post) is shown beside it. `passed_over` counts, by reason,
+    what is no feedback, and as "unreadable" what could not be read: one odd item on a page may not hold up all that come after it.
     """
 
     events: Sequence[ChannelEvent] = ()
     then: Fetch | None = None
     cursor: Mapping[str, Any] | None = None
     collected: Mapping[str, int] = field(default_factory=dict)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
 """An outcome from what a batch of a vendor's items turns out to be, item by item."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
-from services.ingest.adapters.adapter import Answer, ChannelEvent, Fetch, Outcome
+from services.ingest.adapters.adapter import Answer, ChannelEvent, Fetch, Outcome, Unreadable
+
+I = TypeVar("I")  # noqa: E741 - an item
+T = TypeVar("T")
 
 Found = ChannelEvent | Fetch | str
 """An event, something to fetch, or, in a word or two, why there is neither."""
@@ -20,3 +24,18 @@ def gathered(found: Iterable[Found], answer: Answer = OK) -> Outcome:
         fetches=[item for item in items if isinstance(item, Fetch)],
         passed_over=Counter(item for item in items if isinstance(item, str)),
     )
+
+
+def readable(items: Iterable[I], read: Callable[[I], T | None]) -> tuple[list[T], Mapping[str, int]]:
+    """What the items of a pulled page are, without those that are nothing, and how many could not be read, for `Pulled.passed_over`."""
+    found: list[T] = []
+    unreadable = 0
+    for item in items:
+        try:
+            one = read(item)
+        except Unreadable:
+            unreadable += 1
+            continue
+        if one is not None:
+            found.append(one)
+    return found, {"unreadable": unreadable} if unreadable else {}

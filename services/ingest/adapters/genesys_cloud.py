@@ -6,9 +6,10 @@ ends a conversation only when they gave up waiting. Field names: Platform SDK 26
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from pydantic import Field
@@ -16,7 +17,6 @@ from pydantic import Field
 from services.ingest.adapters.adapter import (
     Adapter,
     Call,
-    ChannelEvent,
     Endpoint,
     Fetch,
     Form,
@@ -27,22 +27,18 @@ from services.ingest.adapters.adapter import (
     Pulled,
     Request,
 )
+from services.ingest.adapters.gathering import readable
+from services.ingest.adapters.genesys_conversation import ended, whole
 from services.ingest.adapters.genesys_survey import survey_answered
 from services.ingest.adapters.node import Node, json_body
-from services.ingest.adapters.questions import Questions, present
+from services.ingest.adapters.questions import Questions
 from services.ingest.adapters.signatures import proof_asked_for
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
-
-ENDED_IN_QUEUE, ENDED, COUNTED = 1, 2, 3
-"""Revisions of a conversation: each knows more than the one before."""
 
 POLLED_SECONDS = 900.0
 CONVERSATIONS_OF_DAYS = 14
 """How long after its conversation a survey is still found."""
 PAGE = 25
-
-_DIALLED = {"VOICE": "phone", "CALLBACK": "phone", "CHAT": "chat", "COBROWSE": "chat", "VIDEO": "chat", "EMAIL": "email"}
-_WRITTEN = {"SMS": "sms", "WEBMESSAGING": "chat", "TWITTER": "social", "LINKEDIN": "social"}
 
 
 class Secrets(TokenSecrets):
@@ -87,43 +83,9 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     in_queue = topic.endswith(".acd.end")
     if in_queue and body["detail"]["eventBody"]["acdOutcome"].text() != "ABANDON":
         return Outcome(passed_over={"left_queue": 1})
-    event = _ended(body["detail"]["eventBody"], in_queue)
+    event = ended(body["detail"]["eventBody"], in_queue)
     counted = [] if _client(endpoint) is None else [Fetch(f"conversation:{event.id}", {"conversation": event.id})]
     return Outcome([event], fetches=counted)
-
-
-def _ended(body: Node, in_queue: bool) -> ChannelEvent:
-    data = present(
-        channel=_channel(body["mediaType"], body["messageType"]),
-        interaction_id=body["conversationId"].required_id(),
-        customer=_customer(body["externalContactId"], body["ani"]),
-        direction=_direction(body["direction"]),
-        disposition=body["disconnectType"].name(),
-        handle_seconds=None if in_queue else body["interactingDurationMs"].seconds(1000),
-        wait_seconds=body["connectedDurationMs"].seconds(1000) if in_queue else None,
-        abandoned=True if in_queue else None,
-        tags=present(queue_id=body["queueId"].name()),
-        revision=ENDED_IN_QUEUE if in_queue else ENDED,
-    )
-    at = body["eventTime"].epoch(1000) or body["eventTime"].wrong("a time")
-    return ChannelEvent("interaction.completed.v1", data["interaction_id"], at, data)
-
-
-def _channel(media: Node, message: Node) -> str:
-    kind = (media.text() or "").upper()
-    return _WRITTEN.get((message.text() or "").upper(), "messaging") if kind == "MESSAGE" else _DIALLED.get(kind, "other")
-
-
-def _customer(contact: Node, address: Node) -> dict[str, Any]:
-    """The external contact, and the address that was used, which Genesys writes as a URI."""
-    scheme, _, rest = (address.text() or "").partition(":")
-    used = Node(rest, address.place)
-    return present(id=contact.id(), phone=used.phone() if scheme == "tel" else None, email=used.email() if scheme == "mailto" else None)
-
-
-def _direction(direction: Node) -> str | None:
-    word = (direction.text() or "").lower()
-    return word if word in ("inbound", "outbound") else None
 
 
 def _client(endpoint: Endpoint[Secrets, Options]) -> Secrets | None:
@@ -145,7 +107,7 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     arguments = Node(dict(fetch.arguments))
     if arguments["conversation"].here:
         url = f"{base}/analytics/conversations/{quote(arguments['conversation'].required_id(), safe='')}/details"
-        event = _whole(json_body((await http(Call("GET", url, headers))).body), endpoint)
+        event = whole(json_body((await http(Call("GET", url, headers))).body), endpoint.zone)
         return Pulled([] if event is None else [event])
     return await _surveys(arguments, endpoint, base, headers, http, now)
 
@@ -166,19 +128,27 @@ async def _surveys(
     body = json.dumps(query).encode()
     call = Call("POST", f"{base}/analytics/conversations/details/query", {**headers, "content-type": "application/json"}, body)
     conversations = list(json_body((await http(call)).body)["conversations"])
-    events = []
-    for survey in (survey for conversation in conversations for survey in conversation["surveys"]):
+    finished, odd = readable(conversations, lambda conversation: _finished(conversation, since, endpoint))
+    replies = []
+    for id, at in (survey for several in finished for survey in several):
+        replies.append((await http(Call("GET", f"{base}/quality/surveys/{quote(id, safe='')}", headers))).body)
+        newest = max(newest, at)
+    events, odder = readable(replies, lambda body: survey_answered(json_body(body), endpoint.options.questions, endpoint.zone))
+    passed_over = Counter(odd) + Counter(odder)
+    if len(conversations) == PAGE:
+        return Pulled(events, then=Fetch("surveys", {"since": since, "page": page + 1, "newest": newest}), passed_over=passed_over)
+    return Pulled(events, cursor={"since": newest}, passed_over=passed_over)
+
+
+def _finished(conversation: Node, since: str, endpoint: Endpoint[Secrets, Options]) -> list[tuple[str, str]]:
+    """Ids of its surveys that were finished since then, each with when."""
+    found = []
+    for survey in conversation["surveys"]:
         completed = survey["surveyCompletedDate"].iso(endpoint.zone)
         at = "" if completed is None else completed.isoformat()
-        if (survey["surveyStatus"].text() or "").lower() != "finished" or at < since:
-            continue
-        url = f"{base}/quality/surveys/{quote(survey['surveyId'].required_id(), safe='')}"
-        event = survey_answered(json_body((await http(Call("GET", url, headers))).body), endpoint.options.questions, endpoint.zone)
-        events += [] if event is None else [event]
-        newest = max(newest, at)
-    if len(conversations) == PAGE:
-        return Pulled(events, then=Fetch("surveys", {"since": since, "page": page + 1, "newest": newest}))
-    return Pulled(events, cursor={"since": newest})
+        if (survey["surveyStatus"].text() or "").lower() == "finished" and at >= since:
+            found.append((survey["surveyId"].required_id(), at))
+    return found
 
 
 async def _signed_in(client: Secrets, region: str, http: Http) -> dict[str, str]:
@@ -186,41 +156,6 @@ async def _signed_in(client: Secrets, region: str, http: Http) -> dict[str, str]
     headers = {"authorization": f"Basic {basic}", "content-type": "application/x-www-form-urlencoded"}
     reply = await http(Call("POST", f"https://login.{region}/oauth/token", headers, b"grant_type=client_credentials"))
     return {"authorization": f"Bearer {json_body(reply.body)['access_token'].required_text()}"}
-
-
-def _whole(found: Node, endpoint: Endpoint[Secrets, Options]) -> ChannelEvent | None:
-    """A conversation with its figures; None while it goes on."""
-    at = found["conversationEnd"].iso(endpoint.zone)
-    if at is None:
-        return None
-    participants = list(found["participants"])
-    customer = next((one for one in participants if one["purpose"].text() in ("customer", "external")), Node(None))
-    sessions = [session for participant in participants for session in participant["sessions"]]
-    first = customer["sessions"][0]
-    figures: dict[str, float] = {}
-    for metric in (metric for session in sessions for metric in session["metrics"]):
-        name = metric["name"].text() or ""
-        figures[name] = figures.get(name, 0) + (metric["value"].seconds(1) or 0)
-    agents = [one["userId"].name() for one in participants if one["purpose"].text() in ("agent", "user")]
-    data = present(
-        channel=_channel(first["mediaType"], first["messageType"]),
-        interaction_id=found["conversationId"].required_id(),
-        customer=_customer(customer["externalContactId"], first["ani"]),
-        direction=_direction(found["originatingDirection"]),
-        agent=next((agent for agent in reversed(agents) if agent), None),
-        disposition=first["segments"][-1]["disconnectType"].name(),
-        handle_seconds=_seconds(figures.get("tHandle")),
-        wait_seconds=_seconds(figures.get("tAcd")),
-        transfers=int(figures.get("nTransferred", 0)),
-        abandoned="tAbandon" in figures,
-        handled_by="human" if agents else "self_service" if found["selfServed"].boolean() else None,
-        revision=COUNTED,
-    )
-    return ChannelEvent("interaction.completed.v1", data["interaction_id"], at, data)
-
-
-def _seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else min(milliseconds / 1000, 1e9)
 
 
 ADAPTER = Adapter(

@@ -15,6 +15,7 @@ from pydantic import Field
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Call, ChannelEvent, Endpoint, Fetch, Form, Http, Poll, Pulled
 from services.ingest.adapters.conversations import Treated
+from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import Question, Questions, answered, present
 from services.ingest.adapters.scales import GOOD_BAD, worded
@@ -74,17 +75,14 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     newest = arguments["newest"].text() or since
     url = f"https://{options.subdomain}.zendesk.com/api/v2/{_PATHS[fetch.key]}?{urlencode(_query(fetch.key, now, after))}"
     page = json_body((await http(Call("GET", url, {"authorization": f"Basic {basic}", "accept": "application/json"}))).body)
-    if fetch.key == "satisfaction_ratings":
-        read = [_rating(rating, endpoint) for rating in page["satisfaction_ratings"]]
-    else:
-        read = [_response(response, endpoint) for response in page["survey_responses"]]
-    found = [(at.isoformat(), event) for at, event in (one for one in read if one is not None)]
-    events = [event for at, event in found if at >= since]
-    newest = max([newest, *(at for at, _ in found)])
+    listed, read = (page[fetch.key], _rating) if fetch.key == "satisfaction_ratings" else (page["survey_responses"], _response)
+    found, passed_over = readable(listed, lambda item: read(item, endpoint))
+    events = [event for at, event in found if at.isoformat() >= since]
+    newest = max([newest, *(at.isoformat() for at, _ in found)])
     following = page["meta"]["after_cursor"].text() if page["meta"]["has_more"].boolean() else None
     if following is not None and following != after:
-        return Pulled(events, then=Fetch(fetch.key, {"since": since, "newest": newest, "after": following}))
-    return Pulled(events, cursor={"since": newest})
+        return Pulled(events, then=Fetch(fetch.key, {"since": since, "newest": newest, "after": following}), passed_over=passed_over)
+    return Pulled(events, cursor={"since": newest}, passed_over=passed_over)
 
 
 def _query(key: str, now: datetime, after: str | None) -> dict[str, Any]:

@@ -127,6 +127,8 @@ class PullLoop:
             log.warning("a step failed", action="pull_failed", channel=job.channel, result=told, detail=result.detail)
         elif endpoint is not None and told == "done":
             self._tally.comments(endpoint, judged.comments)
+            for reason, n in result.passed_over.items():
+                self._tally.count(endpoint, "passed_over", self._clock(), reason, n)
             if judged.accepted:
                 self._tally.count(endpoint, "events", self._clock(), n=len(judged.accepted))
 

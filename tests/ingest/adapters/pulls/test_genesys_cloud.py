@@ -61,6 +61,17 @@ async def test_what_was_there_in_an_earlier_round_is_not_asked_for_again() -> No
     assert http.calls[2].headers["authorization"] == "Bearer token-1"
 
 
+async def test_a_survey_that_cannot_be_read_holds_nothing_up_and_is_counted() -> None:
+    odd = with_members(SURVEY, completedDate="soon")
+    http = Recording(TOKEN, page(("s-1", "2026-03-19T10:02:41.000Z"), ("s-2", "2026-03-19T10:02:42.000Z")), odd, SURVEY)
+
+    pulled = await pull(Fetch("surveys"), http)
+
+    assert len(pulled.events) == 1
+    assert pulled.passed_over == {"unreadable": 1}
+    assert pulled.cursor == {"since": "2026-03-19T10:02:42+00:00"}
+
+
 async def test_a_conversation_that_goes_on_brings_nothing() -> None:
     http = Recording(TOKEN, with_members(DETAILS, conversationEnd=None))
 

@@ -64,6 +64,16 @@ async def test_ratings_that_were_only_offered_bring_nothing() -> None:
     assert pulled.events == []
 
 
+async def test_a_rating_that_cannot_be_read_holds_nothing_up_and_is_counted() -> None:
+    http = Recording(page((1, "soon"), (2, "2026-03-20T00:00:00Z")))
+
+    pulled = await pull(Fetch("satisfaction_ratings"), http)
+
+    assert [event.id for event in pulled.events] == ["rating:2"]
+    assert pulled.passed_over == {"unreadable": 1}
+    assert pulled.cursor == {"since": "2026-03-20T00:00:00+00:00"}
+
+
 async def test_the_token_travels_in_the_header_and_the_window_covers_all_that_can_still_change() -> None:
     http = Recording(page())
 
