@@ -29,6 +29,8 @@ class IngestSettings(ServiceSettings):
     """How many of our own proxies stand in front of the survey pages and write X-Forwarded-For; by it the rates of visitors are told."""
     smtp: SmtpServer | None = None
     """Sends survey invitations: HEARBACK_INGEST_SMTP__HOST, __PORT, __SENDER, __ENCRYPTION, __USERNAME, __PASSWORD."""
+    delivery_timeout_seconds: Annotated[float, Field(gt=0)] = 15.0
+    """A mail server or gateway has so long to answer. After twice as long a message whose sender has died is sent by another."""
     sms: SmsGateway | None = None
     """HEARBACK_INGEST_SMS__KIND (twilio or http), __SENDER, __URL, __ACCOUNT, __TOKEN."""
     wechat: WeChatAccount | None = None

@@ -6,17 +6,29 @@ import pytest
 import pytest_asyncio
 
 from tests.servers import KafkaServer, PostgresServer
-from tests.system.platform import Platform, Service
+from tests.shared.delivery.test_mail import Mailbox, mail_server
+from tests.system.platform import SHORT_WAITS, Platform, Service
 from tests.system.receiver import Received, receiving
 
 
 @pytest_asyncio.fixture(scope="session")
+async def mailbox() -> AsyncIterator[Mailbox]:
+    """Where all mails to customers arrive; `port` is its server's."""
+    mailbox = Mailbox()
+    async with mail_server(mailbox, None) as mailbox.port:
+        yield mailbox
+
+
+@pytest_asyncio.fixture(scope="session")
 async def platform(
-    kafka_server: KafkaServer, postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    kafka_server: KafkaServer, postgres_server: PostgresServer, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Platform]:
     """Topics and databases are there; no service runs yet."""
     platform = Platform(kafka_server, postgres_server, tmp_path_factory.mktemp("services"))
-    await platform.prepare("ingest", "scoring", "closed_loop", "alerts")
+    smtp = {"HOST": "localhost", "PORT": str(mailbox.port), "SENDER": "surveys@hearback.example", "ENCRYPTION": "none"}
+    mails = {f"HEARBACK_INGEST_SMTP__{name}": value for name, value in smtp.items()}
+    waits = {**SHORT_WAITS, **mails, "HEARBACK_INGEST_DELIVERY_TIMEOUT_SECONDS": "2"}
+    await platform.prepare("ingest", "scoring", "closed_loop", "alerts", waits=waits)
     yield platform
     await platform.stop_all()
 

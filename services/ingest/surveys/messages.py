@@ -52,7 +52,7 @@ class Message:
         }
         html = self._page.render("mail", **said)
         text = self._page.render("mail_text", **said)
-        return Mail(subject, text, html, unsubscribe=self.stop, sender_name=self.company)
+        return Mail(subject, text, html, unsubscribe=self.stop, sender_name=self.company, invitation=invitation.id)
 
     def sms(self) -> str:
         """As a text message."""

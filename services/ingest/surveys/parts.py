@@ -60,7 +60,8 @@ def survey_parts(
     events, visitors = SurveyEvents(intake), Visitors(PER_MINUTE, BURST, settings.trusted_proxies)
     timers = [TimerMetrics(f"hearback_ingest_survey_{name}", registry) for name in ("invitations", "waves", "notes")]
     receivers = SurveyReceivers(senders, events, public_url)
-    policy = DeliveryPolicy(per_receiver=TO_ONE_GATEWAY)
+    patience = settings.delivery_timeout_seconds
+    policy = DeliveryPolicy(lease_seconds=2 * patience, timeout_seconds=patience, per_receiver=TO_ONE_GATEWAY)
     consumed = ConsumerMetrics("ingest", registry)
     handler = SurveysHandler(senders.ways, events)
     return Parts(
