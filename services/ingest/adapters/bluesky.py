@@ -76,18 +76,18 @@ def _event(one: Node, us: str, now: datetime) -> Iterator[ChannelEvent]:
     writer, text = author["did"].id(), record["text"].text()
     if one["reason"].text() not in _REASONS or writer == us or text is None:
         return
-    id, root = one["uri"].required_id(), record["reply"]["root"]["uri"].id()
+    id, above = one["uri"].required_id(), record["reply"]["parent"]["uri"].id()
     place, codes = id.removeprefix("at://").split("/"), [code.text(35) for code in record["langs"]]
     data = present(
         channel=SOCIAL,
         text=text,
         author=author["handle"].name(),
-        reply_to=record["reply"]["parent"]["uri"].id(),
+        reply_to=above,
         url=f"https://bsky.app/profile/{place[0]}/post/{place[2]}" if len(place) == 3 else None,
         customer=present(id=of("bluesky", writer), name=author["displayName"].name()),
         language=codes[0] if codes and codes[0] is not None and len(codes[0]) >= 2 else None,
     )
-    post = root if root is not None and root.startswith(f"at://{us}/") else None
+    post = above if above is not None and above.startswith(f"at://{us}/") else None
     yield ChannelEvent("feedback.comment_posted.v1", id, _time(one, now), data, post)
 
 
@@ -98,7 +98,7 @@ def _time(one: Node, now: datetime) -> datetime:
 
 
 async def _replies(posts: Sequence[str], server: str, headers: dict[str, Any], http: Http) -> dict[str, int]:
-    """How many replies each of our posts has, as the network counts them: the direct ones."""
+    """How many replies each of our posts has. The network counts the direct ones, so only those name the post that they stand under."""
     if not posts:
         return {}
     asked = urlencode([("uris", post) for post in posts])

@@ -105,6 +105,7 @@ def rated(options: Conversations, id: str, at: datetime, carried: str | None, **
     return ChannelEvent("feedback.survey_answered.v1", id, at, data)
 
 
-def replied(id: str, at: datetime, text: str | None, *, thread: str, **occurrence: Any) -> ChannelEvent:
-    """What a person of the company wrote to the customer, in the network's own app or in another system."""
-    return ChannelEvent("interaction.replied.v1", id, at, present(by="human", public=True, text=text, thread=thread, **occurrence))
+def replied(id: str, at: datetime, text: str | None, *, thread: str, post: str | None = None, **occurrence: Any) -> ChannelEvent:
+    """What a person of the company wrote to the customer, in the network's own app or in another system; networks count it, too."""
+    data = present(by="human", public=True, text=text, thread=thread, **occurrence)
+    return ChannelEvent("interaction.replied.v1", id, at, data, post)

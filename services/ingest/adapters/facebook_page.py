@@ -77,7 +77,7 @@ def _comment(change: Change, now: datetime) -> Found:
     if isinstance(version, str):
         return version
     if _is_ours(change):
-        return replied(id, at, version.pop("text"), thread=above or post or id, channel=SOCIAL, **version)
+        return replied(id, at, version.pop("text"), thread=above or post or id, post=post, channel=SOCIAL, **version)
     url = None if version["text"] == REMOVED else value["post"]["permalink_url"].text(2048)
     data = present(channel=SOCIAL, reply_to=above, url=url, **_author(value, version), **version)
     return ChannelEvent("feedback.comment_posted.v1", id, at, data, post)

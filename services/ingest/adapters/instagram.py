@@ -78,7 +78,7 @@ def _comment(change: Change, options: Options, now: datetime) -> Found:
     if text is None:
         return "no_text"
     if author["self_ig_scoped_id"].here or author["id"].id() == change.account or _is_ours(name, options):
-        return replied(id, at, text, thread=above or id, channel=SOCIAL)
+        return replied(id, at, text, thread=above or id, post=post, channel=SOCIAL)
     customer = present(id=of("instagram", author["id"].id()))
     data = present(channel=SOCIAL, text=text, author=name, reply_to=above, customer=customer)
     return ChannelEvent("feedback.comment_posted.v1", id, at, data, post)

@@ -92,12 +92,12 @@ def _events(item: Node, id: str, options: Options, now: datetime) -> Iterator[Ch
         return
     if uid == options.uid:
         if above is not None:
-            yield replied(id, at, text, thread=above, channel=SOCIAL)
+            yield replied(id, at, text, thread=above, post=post if _is_ours(status, options) else None, channel=SOCIAL)
         return
     if item["deleted"].text() in ("1", "True"):
         customer = present(id=of("weibo", uid))
         removed = present(channel=SOCIAL, text=REMOVED, reply_to=above, customer=customer, revision=LAST_REVISION)
-        yield ChannelEvent("feedback.comment_posted.v1", id, at, removed, post)
+        yield ChannelEvent("feedback.comment_posted.v1", id, at, removed)
         return
     name = author["screen_name"].name() or author["name"].name()
     customer = present(id=of("weibo", uid), name=name)

@@ -37,6 +37,7 @@ from services.ingest.adapters.questions import present
 from services.ingest.adapters.signatures import base64_text, check_hmac
 from services.ingest.adapters.x_posts import new_post, old_post
 
+_API = "https://api.x.com/2/tweets"
 _OLD_SIGNATURE = "x-twitter-webhooks-signature"
 _NEW_SIGNATURE = "x-twitter-webhooks-signature-oauth2"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_+/=.-]{1,256}")
@@ -69,6 +70,9 @@ class Options(Conversations):
         Field(max_length=512, description="A query like @us -from:us -is:retweet, asked over and over; reads are billed by X"),
     ] = None
     search_every_minutes: Annotated[int, Field(ge=1, le=1440, description="How often to search")] = 15
+    count_replies: Annotated[
+        bool, Field(description="With the search: ask how many replies our posts have, to show the share collected; X bills each post")
+    ] = False
 
 
 def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
@@ -151,20 +155,33 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
         next_token=page,
         expansions="author_id",
         **{
-            "tweet.fields": "created_at,lang,referenced_tweets,edit_history_tweet_ids,note_tweet,author_id",
+            "tweet.fields": "created_at,lang,referenced_tweets,in_reply_to_user_id,edit_history_tweet_ids,note_tweet,author_id",
             "user.fields": "name,username",
         },
     )
     headers = {"authorization": f"Bearer {endpoint.secrets[0].bearer_token}"}
-    reply = await http(Call("GET", f"https://api.x.com/2/tweets/search/recent?{urlencode(asked)}", headers))
+    reply = await http(Call("GET", f"{_API}/search/recent?{urlencode(asked)}", headers))
     found = json_body(reply.body)
-    events = [new_post(post, found["includes"], endpoint.options.user_id, now) for post in found["data"]]
+    posts = [new_post(post, found["includes"], endpoint.options.user_id, now) for post in found["data"]]
+    events = [post for post in posts if isinstance(post, ChannelEvent)]
+    answered = sorted({event.post for event in events if event.post is not None}) if endpoint.options.count_replies else []
     newest, then = newest or found["meta"]["newest_id"].id() or since, found["meta"]["next_token"].id()
     return Pulled(
-        [event for event in events if isinstance(event, ChannelEvent)],
+        events,
         Fetch(fetch.key, present(since_id=since, page=then, newest=newest)) if then else None,
         None if then else present(since_id=newest),
+        await _replies(answered[:100], headers, http),
     )
+
+
+async def _replies(posts: list[str], headers: dict[str, str], http: Http) -> dict[str, int]:
+    """How many replies each of our posts has."""
+    if not posts:
+        return {}
+    asked = urlencode({"ids": ",".join(posts), "tweet.fields": "public_metrics"})
+    found = json_body((await http(Call("GET", f"{_API}?{asked}", headers))).body)
+    counts = ((post["id"].required_id(), post["public_metrics"]["reply_count"].number()) for post in found["data"])
+    return {id: max(0, int(count)) for id, count in counts if count is not None}
 
 
 def _searchable(id: str, now: datetime) -> bool:

@@ -27,7 +27,8 @@ def old_post(post: Node, account: str | None, now: datetime) -> Found:
     user, above = post["user"], post["in_reply_to_status_id_str"].id() or post["in_reply_to_status_id"].id()
     author = user["id_str"].id() or user["id"].id()
     at = post["timestamp_ms"].epoch(1000) or unix_date(post["created_at"].text() or "") or now
-    return _event(ids or [id], at, text, account, author, above, user, post["lang"])
+    to_us = account is not None and account == (post["in_reply_to_user_id_str"].id() or post["in_reply_to_user_id"].id())
+    return _event(ids or [id], at, text, above, user, post["lang"], author, ours=author is not None and author == account, to_us=to_us)
 
 
 def new_post(post: Node, includes: Node, account: str | None, now: datetime) -> Found:
@@ -43,16 +44,28 @@ def new_post(post: Node, includes: Node, account: str | None, now: datetime) -> 
     user = next((user for user in includes["users"] if author is not None and user["id"].id() == author), Node(None))
     at = post["created_at"].iso(UTC) or now
     text = post["note_tweet"]["text"].text() or post["text"].text()
-    return _event(ids or [post["id"].required_id()], at, text, account, author, above, user, post["lang"])
+    to_us = account is not None and account == post["in_reply_to_user_id"].id()
+    ids = ids or [post["id"].required_id()]
+    return _event(ids, at, text, above, user, post["lang"], author, ours=author is not None and author == account, to_us=to_us)
 
 
 def _event(
-    ids: list[str], at: datetime, text: str | None, account: str | None, author: str | None, above: str | None, user: Node, language: Node
+    ids: list[str],
+    at: datetime,
+    text: str | None,
+    above: str | None,
+    user: Node,
+    language: Node,
+    author: str | None,
+    *,
+    ours: bool,
+    to_us: bool,
 ) -> Found:
+    """`ours`: our account wrote it. `to_us`: it answers a post of ours, `above`, whose replies X counts: the direct ones."""
     id, revision = ids[0], len(ids) if len(ids) > 1 else None
     if text is None:
         return "no_text"
-    if account is not None and author == account:
+    if ours:
         return "own_words" if above is None else replied(id, at, text, thread=above, channel=SOCIAL, revision=revision)
     handle = user["screen_name"].name() or user["username"].name()
     customer = present(id=of("x", author), name=user["name"].name())
@@ -67,4 +80,4 @@ def _event(
         language=code if code is not None and len(code) >= 2 and code != "und" else None,
         revision=revision,
     )
-    return ChannelEvent("feedback.comment_posted.v1", id, at, data)
+    return ChannelEvent("feedback.comment_posted.v1", id, at, data, above if to_us else None)

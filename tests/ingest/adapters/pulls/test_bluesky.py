@@ -12,6 +12,7 @@ from tests.ingest.adapters.pulling import Recording
 
 NOW = datetime(2026, 3, 19, 10, 5, tzinfo=UTC)
 US, THEM = "did:plc:us", "did:plc:them"
+ROOT = f"at://{US}/app.bsky.feed.post/root"
 ENDPOINT = Endpoint((Secrets(identifier="acme.example.com", app_password="test-password"),), Options(), UTC_ZONE)
 SESSION = json.dumps({"did": US, "accessJwt": "test-jwt"}).encode()
 
@@ -20,8 +21,8 @@ def page(*notifications: dict[str, Any], cursor: str | None = None) -> bytes:
     return json.dumps({"notifications": notifications, **({"cursor": cursor} if cursor else {})}).encode()
 
 
-def told(name: str, indexed_at: str, *, reason: str = "reply", author: str = THEM, created_at: str = "", root: str = "") -> dict[str, Any]:
-    reply = {"reply": {"root": {"uri": root}, "parent": {"uri": root}}} if root else {}
+def told(name: str, indexed_at: str, *, reason: str = "reply", author: str = THEM, created_at: str = "", above: str = "") -> dict[str, Any]:
+    reply = {"reply": {"root": {"uri": ROOT}, "parent": {"uri": above}}} if above else {}
     return {
         "uri": f"at://{author}/app.bsky.feed.post/{name}",
         "author": {"did": author, "handle": "them.example.com"},
@@ -70,17 +71,17 @@ async def test_a_clock_of_the_writer_that_is_far_off_is_not_believed() -> None:
     assert pulled.events[0].time == datetime(2026, 3, 19, 9, 0, tzinfo=UTC)
 
 
-async def test_replies_below_our_posts_name_the_post_and_how_many_it_has() -> None:
-    ours, foreign = f"at://{US}/app.bsky.feed.post/root", f"at://{THEM}/app.bsky.feed.post/root"
-    counted = json.dumps({"posts": [{"uri": ours, "replyCount": 7}]}).encode()
-    notifications = page(told("a", "2026-03-19T09:00:00.000Z", root=ours), told("b", "2026-03-19T09:00:00.000Z", root=foreign))
+async def test_direct_replies_to_our_posts_name_the_post_and_how_many_it_has() -> None:
+    deeper = f"at://{THEM}/app.bsky.feed.post/a"
+    counted = json.dumps({"posts": [{"uri": ROOT, "replyCount": 7}]}).encode()
+    notifications = page(told("a", "2026-03-19T09:00:00.000Z", above=ROOT), told("b", "2026-03-19T09:00:00.000Z", above=deeper))
     http = Recording(SESSION, notifications, counted)
 
     pulled = await pull(Fetch("notifications"), ENDPOINT, http, NOW)
 
-    assert [event.post for event in pulled.events] == [ours, None]
-    assert parse_qs(urlsplit(http.calls[2].url).query)["uris"] == [ours]
-    assert pulled.collected == {ours: 7}
+    assert [event.post for event in pulled.events] == [ROOT, None]
+    assert parse_qs(urlsplit(http.calls[2].url).query)["uris"] == [ROOT]
+    assert pulled.collected == {ROOT: 7}
 
 
 async def test_the_password_goes_into_the_body_of_one_call_alone() -> None:

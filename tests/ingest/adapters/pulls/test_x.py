@@ -60,6 +60,21 @@ async def test_our_own_posts_are_no_feedback() -> None:
     assert pulled.events == []
 
 
+async def test_where_it_is_wanted_x_is_asked_how_many_replies_our_posts_have() -> None:
+    reply = {"id": "300", "text": "@acme_example no", "author_id": "42", "in_reply_to_user_id": "1900000000000000001"}
+    above = {"referenced_tweets": [{"type": "replied_to", "id": "200"}]}
+    elsewhere = {"id": "301", "text": "@acme_example", "author_id": "42", "in_reply_to_user_id": "43", **above}
+    found = json.dumps({"data": [{**reply, **above}, elsewhere], "meta": {"newest_id": "301"}}).encode()
+    http = Recording(found, b'{"data":[{"id":"200","public_metrics":{"reply_count":9}}]}')
+    counting = Options(search="@acme_example", user_id="1900000000000000001", count_replies=True)
+
+    pulled = await pull(Fetch("search"), Endpoint((NEWER,), counting, UTC_ZONE), http, NOW)
+
+    assert parse_qs(urlsplit(http.calls[1].url).query)["ids"] == ["200"]
+    assert [event.post for event in pulled.events] == ["200", None]
+    assert pulled.collected == {"200": 9}
+
+
 def test_nothing_is_searched_without_a_query_and_a_bearer_token() -> None:
     without = [
         Endpoint((OLDER,), Options(search="@acme_example"), UTC_ZONE),
