@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from shared.clock import Clock
 from shared.delivery.delivery import Delivery, Outcome, Verdict
+from shared.delivery.mail_headers import CASE_HEADER, INVITATION_HEADER
 
 
 class SmtpServer(BaseModel):
@@ -34,6 +35,7 @@ class Mail(msgspec.Struct, frozen=True):
     """The body of an e-mail's delivery. The text says all that the HTML says.
 
     `unsubscribe` is an address where a POST alone ends such mails (RFC 8058); `sender_name` stands beside the sender's address.
+    `case` and `invitation` say what the mail is about, in headers that a mail server sends back with what it could not deliver.
     """
 
     subject: str
@@ -41,6 +43,8 @@ class Mail(msgspec.Struct, frozen=True):
     html: str | None = None
     unsubscribe: str | None = None
     sender_name: str | None = None
+    case: str | None = None
+    invitation: str | None = None
 
     def encode(self) -> bytes:
         """As `NewDelivery.body` holds it."""
@@ -110,6 +114,9 @@ class MailSender:
         message["To"] = [Address(addr_spec=recipient) for recipient in target.to]
         message["Subject"] = _one_line(mail.subject)
         message["Auto-Submitted"] = "auto-generated"
+        for header, about in ((CASE_HEADER, mail.case), (INVITATION_HEADER, mail.invitation)):
+            if about is not None:
+                message[header] = _one_line(about)
         if mail.unsubscribe is not None:
             message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

@@ -24,9 +24,9 @@ from services.ingest.adapters.mime import Failed, Headers, Mail
 from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.reviews import fitting
+from shared.delivery.mail_headers import CASE_HEADER, INVITATION_HEADER
 
 EMAIL = "email"
-CASE_HEADER, INVITATION_HEADER = "hearback-case", "hearback-invitation"
 _CASE_REFERENCE = re.compile(r"\[case[ #:]{1,3}([0-9A-Za-z-]{4,64})\]", re.IGNORECASE)
 _ANSWERING = re.compile(r"\s*(re|aw|sv|antw|回复|答复|fwd?|wg|转发)\s*[:：]", re.IGNORECASE)
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,900})>")
@@ -154,8 +154,8 @@ def _failures(received: Received) -> Sequence[ChannelEvent]:
 
 def about(returned: Headers) -> dict[str, Any]:
     """The case or the invitation that a mail of ours was about."""
-    case = Node(returned.first(CASE_HEADER)).id() or case_in(returned.first("subject"))
-    return present(case=case, invitation=Node(returned.first(INVITATION_HEADER)).id())
+    case = Node(returned.first(CASE_HEADER.lower())).id() or case_in(returned.first("subject"))
+    return present(case=case, invitation=Node(returned.first(INVITATION_HEADER.lower())).id())
 
 
 def failures(id: str, at: datetime, failed: Sequence[Failed], ours: dict[str, Any], permanent: Any, reason: str = "") -> list[ChannelEvent]:

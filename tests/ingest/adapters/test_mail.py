@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from services.ingest.adapters.adapter import ChannelEvent, Unreadable
 from services.ingest.adapters.mail import Mails, Received, address_hash, found_in
 from services.ingest.adapters.mime import mail_in
+from shared.delivery.delivery import Delivery
+from shared.delivery.mail import Mail, MailSender, MailTarget, SmtpServer
 from tests.ingest.adapters.case import UTC_ZONE
 from tests.ingest.adapters.judging import take
 
@@ -194,8 +197,17 @@ def test_a_mail_of_ours_that_came_back_tells_its_case_and_never_the_address(retu
     }
 
 
-def test_an_invitation_that_came_back_is_known_by_its_header() -> None:
-    (event,) = found(STATUS.format(action="failed", status="5.1.1", returned="message/rfc822", ours="Hearback-Invitation: i-7"))
+def test_an_invitation_of_ours_that_came_back_is_known_by_what_our_mails_carry() -> None:
+    sender = MailSender(SmtpServer(host="mail.example.org", sender="complaints@example.org"), lambda: AT)
+    body = Mail("How was it?", "Hello", invitation="i-7").encode()
+    delivery = Delivery(uuid4(), "acme", "i-7", "emily", "survey", 1, body, "pending", 1, 0, AT, AT, AT)
+    ours = sender.message(MailTarget(("emily@example.com",)), delivery)
+
+    (event,) = found(
+        STATUS.format(
+            action="failed", status="5.1.1", returned="message/rfc822", ours=f"Hearback-Invitation: {ours['Hearback-Invitation']}"
+        )
+    )
 
     assert event.data["invitation"] == "i-7"
 
