@@ -145,10 +145,10 @@ readings = st.sampled_from(
 
 @given(values, readings)
 def test_every_reading_of_every_value_ends_in_a_value_or_is_unreadable(value: object, read: Any) -> None:
-    node = json_body(json.dumps(value).encode())
+    written = json.dumps(value).encode()  # also Infinity, which is no JSON
 
     try:
-        found = read(node)
+        found = read(json_body(written))
     except Unreadable:
         return
 
