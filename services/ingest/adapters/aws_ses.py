@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from services.ingest.adapters.adapter import Adapter, Call, Endpoint, NotProven, Outcome, Request, Unreadable
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.mail import Mails, Received, about, failures, found_in
+from services.ingest.adapters.mail import Mails, Received, failures, found_in
 from services.ingest.adapters.mime import Failed, headers_of, mail_in
 from services.ingest.adapters.mime import binary as from_base64
 from services.ingest.adapters.node import Node, json_body
@@ -62,24 +62,32 @@ def _received(notification: Node, endpoint: Endpoint[Topic, Mails]) -> list[Foun
 
 def _bounced(notification: Node, endpoint: Endpoint[Topic, Mails]) -> list[Found]:
     bounce = notification["bounce"]
-    failed = [Failed(one["emailAddress"].email(), one["status"].text(32)) for one in bounce["bouncedRecipients"]]
-    at = bounce["timestamp"].iso(endpoint.zone) or bounce["timestamp"].wrong("a time")
-    kind = bounce["bounceType"].text(64)
-    reason = " ".join(filter(None, (kind, bounce["bounceSubType"].text(64))))
-    sent = headers_of(_sent(notification["mail"]))
-    return [*failures(bounce["feedbackId"].required_id(), at, failed, about(sent), lambda _: kind == "Permanent", reason)] or [
-        "delivery_status"
-    ]
+    kind, finer = bounce["bounceType"].text(64), bounce["bounceSubType"].text(64)
+    return _failed(notification, bounce, bounce["bouncedRecipients"], (kind, finer), endpoint, permanent=kind == "Permanent")
 
 
 def _complained(notification: Node, endpoint: Endpoint[Topic, Mails]) -> list[Found]:
     """Customers who told their mail service that our mail is spam will not read the next one either."""
     complaint = notification["complaint"]
-    failed = [Failed(one["emailAddress"].email(), None) for one in complaint["complainedRecipients"]]
-    at = complaint["timestamp"].iso(endpoint.zone) or complaint["timestamp"].wrong("a time")
-    reason = " ".join(filter(None, ("Complaint", complaint["complaintFeedbackType"].text(64))))
-    sent = headers_of(_sent(notification["mail"]))
-    return [*failures(complaint["feedbackId"].required_id(), at, failed, about(sent), lambda _: True, reason)] or ["delivery_status"]
+    reasons = ("Complaint", complaint["complaintFeedbackType"].text(64))
+    return _failed(notification, complaint, complaint["complainedRecipients"], reasons, endpoint, permanent=True)
+
+
+def _failed(
+    notification: Node,
+    report: Node,
+    recipients: Node,
+    reasons: tuple[str | None, ...],
+    endpoint: Endpoint[Topic, Mails],
+    *,
+    permanent: bool,
+) -> list[Found]:
+    at = report["timestamp"].iso(endpoint.zone) or report["timestamp"].wrong("a time")
+    failed = [
+        Failed(one["emailAddress"].email(), " ".join(filter(None, (*reasons, one["status"].text(32)))) or None, permanent)
+        for one in recipients
+    ]
+    return [*failures(report["feedbackId"].required_id(), at, failed, headers_of(_sent(notification["mail"])))] or ["delivery_status"]
 
 
 def _sent(mail: Node) -> Iterator[tuple[str, str]]:

@@ -61,8 +61,9 @@ class Received:
 def found_in(received: Received, options: Mails, zone: ZoneInfo) -> list[Found]:
     """What a mail amounts to: an event, failures, or why it is neither."""
     headers = received.mail.headers
-    if received.mail.failed or is_delivery_status(headers):
-        return list(_failures(received)) or ["delivery_status"]
+    if is_delivery_status(headers):
+        mail = received.mail
+        return [*failures(received.id, received.at, mail.failed, mail.returned)] or ["delivery_status"]
     if is_automatic(headers):
         return ["automatic"]
     sender = next(iter(headers.addresses("from")), None)
@@ -147,20 +148,11 @@ def is_delivery_status(headers: Headers) -> bool:
     return kind.startswith("multipart/report") or (headers.first("return-path") or "") == "<>" or machine
 
 
-def _failures(received: Received) -> Sequence[ChannelEvent]:
-    mail = received.mail
-    return failures(received.id, received.at, mail.failed, about(mail.returned), lambda failed: (failed.status or "")[:1] == "5")
-
-
-def about(returned: Headers) -> dict[str, Any]:
-    """The case or the invitation that a mail of ours was about."""
+def failures(id: str, at: datetime, failed: Sequence[Failed], returned: Headers) -> list[ChannelEvent]:
+    """One event for each recipient; none where our mail's headers do not tell what it was about. No address is in it."""
     case = Node(returned.first(CASE_HEADER.lower())).id() or case_in(returned.first("subject"))
-    return present(case=case, invitation=Node(returned.first(INVITATION_HEADER.lower())).id())
-
-
-def failures(id: str, at: datetime, failed: Sequence[Failed], ours: dict[str, Any], permanent: Any, reason: str = "") -> list[ChannelEvent]:
-    """One event for each recipient; none where nothing tells what our mail was about. The address itself is never in it."""
-    if not ours:
+    invitation = Node(returned.first(INVITATION_HEADER.lower())).id()
+    if case is None and invitation is None:
         return []
     return [
         ChannelEvent(
@@ -169,10 +161,11 @@ def failures(id: str, at: datetime, failed: Sequence[Failed], ours: dict[str, An
             at,
             present(
                 channel=EMAIL,
-                **ours,
+                case=case,
+                invitation=invitation,
                 address_hash=None if one.address is None else address_hash(one.address),
-                reason=" ".join(filter(None, (reason, one.status))) or None,
-                permanent=permanent(one),
+                reason=one.reason,
+                permanent=one.permanent,
             ),
         )
         for place, one in enumerate(failed)

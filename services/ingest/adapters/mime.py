@@ -60,10 +60,11 @@ def decoded(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """One recipient whom a mail of ours did not reach: the address where it is told, and the status code of RFC 3463."""
+    """One recipient whom a mail of ours did not reach: the address where it is told, the reason in codes, and whether it is for good."""
 
     address: str | None
-    status: str | None
+    reason: str | None
+    permanent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,13 @@ def mail_in(raw: bytes) -> Mail:
     except RecursionError:
         raise Unreadable("the mail is nested too deep") from None
     texts = [part for part in parts if part.get_content_maintype() == "text" and part.get_content_disposition() != "attachment"]
+    reports = parts if message.get_content_type() == "multipart/report" else []
     return Mail(
         headers=_headers(message),
         text=_first(texts, "text/plain"),
         html=_first(texts, "text/html"),
-        failed=[failed for part in parts if part.get_content_type() == "message/delivery-status" for failed in _failed(part)],
-        returned=next((found for found in map(_returned, parts[1:]) if found is not None), Headers(())),
+        failed=[failed for part in reports if part.get_content_type() == "message/delivery-status" for failed in _failed(part)],
+        returned=next((found for found in map(_returned, reports[1:]) if found is not None), Headers(())),
     )
 
 
@@ -119,11 +121,13 @@ def _failed(status: "Message[str, str]") -> list[Failed]:
     """The recipients of a message/delivery-status that were not reached: groups of fields behind the first, which is about the mail."""
     groups: Any = status.get_payload()
     fields = [_headers(group) for group in groups] if isinstance(groups, list) else []
-    return [
-        Failed(Node((group.first("final-recipient") or "").rpartition(";")[2]).email(), Node(group.first("status")).text(32))
-        for group in fields
-        if (group.first("action") or "").lower() == "failed"
-    ]
+    return [_recipient(group) for group in fields if (group.first("action") or "").lower() == "failed"]
+
+
+def _recipient(group: Headers) -> Failed:
+    """Without the server's own words, in which the address may stand. Status codes are those of RFC 3463: 5 is for good."""
+    status = Node(group.first("status")).text(32)
+    return Failed(Node((group.first("final-recipient") or "").rpartition(";")[2]).email(), status, (status or "").startswith("5"))
 
 
 def _returned(part: "Message[str, str]") -> Headers | None:

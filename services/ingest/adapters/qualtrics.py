@@ -19,7 +19,8 @@ from services.ingest.adapters.respondents import conversation_of, customer_of
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ANSWER = re.compile(r"QID\d+(_\d+)*(_TEXT)?")
+_ANSWER = re.compile(r"(\d+_)?QID\d+(#\d+)?(_\d+)*(_TEXT)?")
+"""Also of a question asked once for each item of a loop (2_QID1), and side by side (QID1#2_1); not its place, its NPS group, its topics."""
 _NOT_REAL = (1, 2)
 """A survey's preview and its generated test responses."""
 _CHANNELS = {"email": "email", "sms": "sms", "mobileapp": "app"}

@@ -114,7 +114,7 @@ def _answer(name: str, answer: Node, asked: Question | None) -> dict[str, Any] |
         return answered(name, written, asked if asked is not None and not answer["other_id"].here else Question(instrument="text"))
     words = answer["simple_text"] if answer["simple_text"].here else answer["choice_id"]
     if asked is not None and asked.instrument == "nps":
-        # Weights of this kind are -100, 0 and 100; the points stand in the words: "9", "Not at all likely - 0".
+        # Weights may be those of detractors and promoters; the points stand in the words: "9", "Not at all likely - 0".
         points = _LAST_NUMBER.search(words.text() or "")
         return answered(name, Node(points[1]) if points else words, asked)
     return told(name, answer["choice_metadata"]["weight"], words, asked)

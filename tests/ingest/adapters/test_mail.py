@@ -231,3 +231,12 @@ def test_a_mail_that_is_nested_beyond_reason_is_unreadable() -> None:
 
     with pytest.raises(Unreadable, match="nested too deep"):
         mail_in(nested.encode())
+
+
+def test_a_customer_who_sends_us_a_report_of_a_failure_is_heard() -> None:
+    report = STATUS.format(action="failed", status="5.1.1", returned="message/rfc822", ours="Hearback-Case: 0190f3c2-7c1e")
+    body = f"--m\n{PLAIN}\nYour mails do not reach me.\n--m\nContent-Type: message/rfc822\n\n{report}\n--m--\n"
+
+    (event,) = found(mail(body, kind='Content-Type: multipart/mixed; boundary="m"\n'))
+
+    assert event.data["text"] == "Double charge\n\nYour mails do not reach me."

@@ -54,6 +54,15 @@ async def test_a_number_that_the_options_do_not_explain_is_kept_until_they_do() 
         await pull(FETCH, Endpoint((SECRETS,), OPTIONS, UTC_ZONE), http, AT)
 
 
+@pytest.mark.parametrize(("name", "is_answer"), [("2_QID7", True), ("QID7#2_1", True), ("QID7_4_TEXT", True), ("QID7_DO_1", False)])
+async def test_questions_in_loops_and_side_by_side_are_answers_and_their_places_are_not(name: str, is_answer: bool) -> None:
+    http = Recording(response({name: "Phone"}, **{name: "1"}))
+
+    pulled = await pull(FETCH, Endpoint((SECRETS,), OPTIONS, UTC_ZONE), http, AT)
+
+    assert (name in [answer["question"] for answer in pulled.events[0].data["answers"]]) is is_answer
+
+
 @pytest.mark.parametrize("status", [1, 2])
 async def test_previews_and_test_responses_are_no_feedback(status: int) -> None:
     http = Recording(response({}, status=status))
