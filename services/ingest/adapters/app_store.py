@@ -3,6 +3,7 @@
 https://developer.apple.com/documentation/appstoreconnectapi/get-v1-apps-_id_-customerreviews
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -15,6 +16,7 @@ from pydantic import Field, field_validator
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, Poll, Pulled
 from services.ingest.adapters.conversations import replied
+from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.reviews import REVIEW, reviewed
 from services.ingest.adapters.rounds import Round
@@ -72,11 +74,12 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     url = f"{_API}/v1/apps/{endpoint.options.app_id}/customerReviews?{urlencode(query)}"
     headers = {"authorization": f"Bearer {_token(endpoint.secrets[0], now)}", "accept": "application/json"}
     body = json_body((await http(Call("GET", url, headers))).body)
-    reviews = [(review, _created_at(review, endpoint)) for review in body["data"]]
+    reviews, odd = readable(body["data"], lambda review: [(review, _created_at(review, endpoint))])
     answers = {answer["id"].id(): answer for answer in body["included"] if answer["type"].text() == "customerReviewResponses"}
-    found = [event for review, at in reviews for event in _events(review, at, answers, endpoint)]
+    found, odder = readable(reviews, lambda dated: _events(dated[0], dated[1], answers, endpoint))
     is_deep_enough = any(at < current.since - _LOOKED_BACK for _, at in reviews)
-    return current.pulled(_KEY, found, None if is_deep_enough or not reviews else _next(body["links"]["next"]))
+    page = None if is_deep_enough or not reviews else _next(body["links"]["next"])
+    return current.pulled(_KEY, found, page, Counter(odd) + Counter(odder))
 
 
 def _next(link: Node) -> str | None:

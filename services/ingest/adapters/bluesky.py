@@ -15,6 +15,7 @@ from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, Poll, Pulled
 from services.ingest.adapters.conversations import SOCIAL, of
+from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
 
@@ -61,14 +62,14 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     found = json_body((await http(Call("GET", f"{server}/app.bsky.notification.listNotifications?{urlencode(asked)}", headers))).body)
     earliest = seen or (now - _AT_FIRST).isoformat()
     fresh = [one for one in found["notifications"] if (one["indexedAt"].text() or "") >= earliest]
-    events = [event for one in fresh for event in _event(one, us, now)]
+    events, passed_over = readable(fresh, lambda one: _event(one, us, now))
     newest = newest or max((one["indexedAt"].text() or "" for one in fresh), default=seen)
     before = found["cursor"].text(512)
     more = before is not None and before != page and len(fresh) > 0 and len(fresh) == len(list(found["notifications"]))
     ours = sorted({event.post for event in events if event.post is not None})[:_MOST_COUNTED]
     collected = await _replies(ours, server, headers, http)
     then = Fetch(fetch.key, present(seen=seen, newest=newest, page=before)) if more else None
-    return Pulled(events, then, None if more else present(seen=newest), collected)
+    return Pulled(events, then, None if more else present(seen=newest), collected, passed_over)
 
 
 def _event(one: Node, us: str, now: datetime) -> Iterator[ChannelEvent]:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Http, Outcome, Poll, Pulled, Request
 from services.ingest.adapters.conversations import of
+from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.generic import Events, Options, received
 from services.ingest.adapters.mapping import Asked, EventMapping, Source
 from services.ingest.adapters.node import Node, json_body
@@ -97,12 +98,12 @@ async def pull(fetch: Fetch, endpoint: Endpoint[FreshdeskSecrets, FreshdeskOptio
     key = base64.b64encode(f"{endpoint.secrets[0].api_key}:X".encode()).decode()
     url = f"https://{endpoint.options.domain}/api/v2/surveys/satisfaction_ratings?{asked}"
     ratings = list(json_body((await http(Call("GET", url, {"authorization": f"Basic {key}"}))).body))
-    events = [event for rating in ratings for event in _event(rating, endpoint, now)]
+    events, passed_over = readable(ratings, lambda rating: _event(rating, endpoint, now))
     begun = fetch.arguments.get("begun") or now.isoformat()
     if len(ratings) >= _PAGE:
-        return Pulled(events, Fetch(fetch.key, present(since=since, page=page + 1, begun=begun)))
+        return Pulled(events, Fetch(fetch.key, present(since=since, page=page + 1, begun=begun)), passed_over=passed_over)
     next_since = (datetime.fromisoformat(begun) - _AGAIN).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Pulled(events, cursor={"since": next_since})
+    return Pulled(events, cursor={"since": next_since}, passed_over=passed_over)
 
 
 def _event(rating: Node, endpoint: Endpoint[FreshdeskSecrets, FreshdeskOptions], now: datetime) -> Iterator[ChannelEvent]:

@@ -26,16 +26,13 @@ def gathered(found: Iterable[Found], answer: Answer = OK) -> Outcome:
     )
 
 
-def readable(items: Iterable[I], read: Callable[[I], T | None]) -> tuple[list[T], Mapping[str, int]]:
-    """What the items of a pulled page are, without those that are nothing, and how many could not be read, for `Pulled.passed_over`."""
+def readable(items: Iterable[I], read: Callable[[I], Iterable[T]]) -> tuple[list[T], Mapping[str, int]]:
+    """What the items of a pulled page amount to, one after the other, and how many could not be read, for `Pulled.passed_over`."""
     found: list[T] = []
     unreadable = 0
     for item in items:
         try:
-            one = read(item)
+            found += list(read(item))
         except Unreadable:
             unreadable += 1
-            continue
-        if one is not None:
-            found.append(one)
     return found, {"unreadable": unreadable} if unreadable else {}

@@ -7,7 +7,7 @@ ends a conversation only when they gave up waiting. Field names: Platform SDK 26
 import base64
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import quote
@@ -130,7 +130,7 @@ async def _surveys(
     conversations = list(json_body((await http(call)).body)["conversations"])
     finished, odd = readable(conversations, lambda conversation: _finished(conversation, since, endpoint))
     replies = []
-    for id, at in (survey for several in finished for survey in several):
+    for id, at in finished:
         replies.append((await http(Call("GET", f"{base}/quality/surveys/{quote(id, safe='')}", headers))).body)
         newest = max(newest, at)
     events, odder = readable(replies, lambda body: survey_answered(json_body(body), endpoint.options.questions, endpoint.zone))
@@ -140,15 +140,13 @@ async def _surveys(
     return Pulled(events, cursor={"since": newest}, passed_over=passed_over)
 
 
-def _finished(conversation: Node, since: str, endpoint: Endpoint[Secrets, Options]) -> list[tuple[str, str]]:
+def _finished(conversation: Node, since: str, endpoint: Endpoint[Secrets, Options]) -> Iterator[tuple[str, str]]:
     """Ids of its surveys that were finished since then, each with when."""
-    found = []
     for survey in conversation["surveys"]:
         completed = survey["surveyCompletedDate"].iso(endpoint.zone)
         at = "" if completed is None else completed.isoformat()
         if (survey["surveyStatus"].text() or "").lower() == "finished" and at >= since:
-            found.append((survey["surveyId"].required_id(), at))
-    return found
+            yield survey["surveyId"].required_id(), at
 
 
 async def _signed_in(client: Secrets, region: str, http: Http) -> dict[str, str]:

@@ -11,13 +11,13 @@ from services.ingest.adapters.questions import Question, answered, present
 _TEXT = Question(instrument="text")
 
 
-def survey_answered(survey: Node, questions: dict[str, Question], zone: ZoneInfo) -> ChannelEvent | None:
-    """A finished survey with its answers; None for one that is not finished, or holds none."""
+def survey_answered(survey: Node, questions: dict[str, Question], zone: ZoneInfo) -> Iterator[ChannelEvent]:
+    """A finished survey with its answers; nothing for one that is not finished, or holds none."""
     if (survey["status"].text() or "").lower() != "finished":
-        return None
+        return
     answers = [answer for group in survey["answers"]["questionGroupScores"] for answer in _of_group(group, questions)]
     if not answers:
-        return None
+        return
     form = survey["surveyForm"]
     data = present(
         channel="phone" if (survey["surveyType"].text() or "").lower() == "voice" else "web",
@@ -29,7 +29,7 @@ def survey_answered(survey: Node, questions: dict[str, Question], zone: ZoneInfo
         answers=answers[:200],
     )
     at = survey["completedDate"].iso(zone) or survey["completedDate"].wrong("a time")
-    return ChannelEvent("feedback.survey_answered.v1", survey["id"].required_id(), at, data)
+    yield ChannelEvent("feedback.survey_answered.v1", survey["id"].required_id(), at, data)
 
 
 def _of_group(group: Node, questions: dict[str, Question]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, Poll, Pulled
 from services.ingest.adapters.conversations import replied
+from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.google import ServiceAccount, token_of_account
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
@@ -47,8 +48,8 @@ async def pull(fetch: Fetch, endpoint: Endpoint[ServiceAccount, Options], http: 
     query = urlencode(present(maxResults="100", token=current.page))
     url = f"{_API}/{endpoint.options.package}/reviews?{query}"
     body = json_body((await http(Call("GET", url, {"authorization": f"Bearer {token}", "accept": "application/json"}))).body)
-    found = [event for review in body["reviews"] for event in _events(review, endpoint.options.package)]
-    return current.pulled(_KEY, found, body["tokenPagination"]["nextPageToken"].text())
+    found, passed_over = readable(body["reviews"], lambda review: _events(review, endpoint.options.package))
+    return current.pulled(_KEY, found, body["tokenPagination"]["nextPageToken"].text(), passed_over)
 
 
 def _events(review: Node, package: str) -> Iterator[tuple[ChannelEvent, datetime]]:

@@ -31,10 +31,11 @@ class Round:
         since = read["since"].iso(_UTC) or now - first
         return cls(since, read["newest"].iso(_UTC) or since, read["page"].text())
 
-    def pulled(self, key: str, found: list[tuple[ChannelEvent, datetime]], page: str | None) -> Pulled:
+    def pulled(self, key: str, found: list[tuple[ChannelEvent, datetime]], page: str | None, passed_over: Mapping[str, int]) -> Pulled:
         """What a page brought: events with the instants of their versions. Without a next page the round is over and the cursor moves."""
         events = [event for event, at in found if at >= self.since - AGAIN]
         newest = max([self.newest, *(at for _, at in found)])
         if page is None:
-            return Pulled(events, cursor={"since": newest.isoformat()})
-        return Pulled(events, Fetch(key, {"since": self.since.isoformat(), "newest": newest.isoformat(), "page": page}))
+            return Pulled(events, cursor={"since": newest.isoformat()}, passed_over=passed_over)
+        then = Fetch(key, {"since": self.since.isoformat(), "newest": newest.isoformat(), "page": page})
+        return Pulled(events, then, passed_over=passed_over)

@@ -30,7 +30,7 @@ from services.ingest.adapters.adapter import (
 )
 from services.ingest.adapters.conversations import MESSAGING, Conversations, of, rated, replied, said
 from services.ingest.adapters.forms import query
-from services.ingest.adapters.gathering import Found, gathered
+from services.ingest.adapters.gathering import Found, gathered, readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import present
@@ -103,10 +103,10 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Conversations], http: H
     )
     url = f"{_API}/kf/sync_msg?{urlencode({'access_token': token})}"
     found = await _answer(http, Call("POST", url, {"content-type": "application/json"}, json.dumps(wanted).encode()))
-    events = [event for message in found["msg_list"] for event in _events(message, endpoint.options, now)]
+    events, passed_over = readable(found["msg_list"], lambda message: _events(message, endpoint.options, now))
     cursor = {"account": arguments["account"], "cursor": found["next_cursor"].id() or arguments.get("cursor")}
     more = found["has_more"].number() == 1 and cursor["cursor"] != arguments.get("cursor")
-    return Pulled(events, Fetch(fetch.key, {**arguments, **cursor}) if more else None, cursor)
+    return Pulled(events, Fetch(fetch.key, {**arguments, **cursor}) if more else None, cursor, passed_over=passed_over)
 
 
 async def _answer(http: Http, call: Call) -> Node:

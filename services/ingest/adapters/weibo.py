@@ -14,6 +14,7 @@ from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, NotNow, Poll, Pulled
 from services.ingest.adapters.conversations import LAST_REVISION, REMOVED, SOCIAL, of, replied
+from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.times import unix_date
@@ -73,8 +74,8 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     behind = page < 20 and len(items) >= _PAGE
     after = present(since=state.get("since"), newest=newest, page=page + 1) if behind else present(since=newest)
     cursor = {**fetch.arguments, "turn": (turn + 1) % len(_LISTS), path: after}
-    events = [event for item, id in found for event in _events(item, id, endpoint.options, now)]
-    return Pulled(events, None, cursor, dict(_counts(items, endpoint.options)))
+    events, passed_over = readable(found, lambda one: _events(one[0], one[1], endpoint.options, now))
+    return Pulled(events, None, cursor, dict(_counts(items, endpoint.options)), passed_over)
 
 
 def _size(id: str) -> tuple[int, str]:

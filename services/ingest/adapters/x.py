@@ -30,7 +30,7 @@ from services.ingest.adapters.adapter import (
 )
 from services.ingest.adapters.conversations import MESSAGING, Conversations, of, rated, replied, said
 from services.ingest.adapters.forms import query
-from services.ingest.adapters.gathering import Found, gathered
+from services.ingest.adapters.gathering import Found, gathered, readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import present
@@ -162,7 +162,7 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     headers = {"authorization": f"Bearer {endpoint.secrets[0].bearer_token}"}
     reply = await http(Call("GET", f"{_API}/search/recent?{urlencode(asked)}", headers))
     found = json_body(reply.body)
-    posts = [new_post(post, found["includes"], endpoint.options.user_id, now) for post in found["data"]]
+    posts, passed_over = readable(found["data"], lambda post: [new_post(post, found["includes"], endpoint.options.user_id, now)])
     events = [post for post in posts if isinstance(post, ChannelEvent)]
     answered = sorted({event.post for event in events if event.post is not None}) if endpoint.options.count_replies else []
     newest, then = newest or found["meta"]["newest_id"].id() or since, found["meta"]["next_token"].id()
@@ -171,6 +171,7 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
         Fetch(fetch.key, present(since_id=since, page=then, newest=newest)) if then else None,
         None if then else present(since_id=newest),
         await _replies(answered[:100], headers, http),
+        passed_over,
     )
 
 

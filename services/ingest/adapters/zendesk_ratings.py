@@ -5,7 +5,7 @@ https://developer.zendesk.com/api-reference/ticketing/ticket-management/csat_sur
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -91,11 +91,11 @@ def _query(key: str, now: datetime, after: str | None) -> dict[str, Any]:
     return window | {"page[size]": PAGE} | present(**{"page[after]": after})
 
 
-def _rating(rating: Node, endpoint: Endpoint[Secrets, Options]) -> tuple[datetime, ChannelEvent] | None:
-    """A rating of old with the instant of its last change; None while it was only offered."""
+def _rating(rating: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tuple[datetime, ChannelEvent]]:
+    """A rating of old with the instant of its last change; nothing while it was only offered."""
     word = rating["score"].name()
     if word in (None, "offered", "unoffered"):
-        return None
+        return
     at = rating["updated_at"].iso(endpoint.zone) or rating["created_at"].iso(endpoint.zone) or rating["updated_at"].wrong("a time")
     answer = {"question": "satisfaction", "instrument": "csat", **(worded(GOOD_BAD, word) or {})}
     data = present(
@@ -109,15 +109,15 @@ def _rating(rating: Node, endpoint: Endpoint[Secrets, Options]) -> tuple[datetim
         comment=rating["comment"].text(),
         revision=times.revision(at),
     )
-    return at, ChannelEvent("feedback.survey_answered.v1", f"rating:{rating['id'].required_id()[:249]}", at, data)
+    yield at, ChannelEvent("feedback.survey_answered.v1", f"rating:{rating['id'].required_id()[:249]}", at, data)
 
 
-def _response(response: Node, endpoint: Endpoint[Secrets, Options]) -> tuple[datetime, ChannelEvent] | None:
-    """A survey's answers with the instant of the last one; None while there are none."""
+def _response(response: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tuple[datetime, ChannelEvent]]:
+    """A survey's answers with the instant of the last one; nothing while there are none."""
     answers = [answer for answer in (_answer(answer, endpoint.options) for answer in response["answers"]) if answer is not None]
     instants = [at for at in (answer["updated_at"].iso(endpoint.zone) for answer in response["answers"]) if at is not None]
     if not answers:
-        return None
+        return
     at = max(instants) if instants else response["answers"].wrong("answers with their times")
     tickets = [subject["id"].id() for subject in response["subjects"] if (subject["type"].text() or "").endswith("ticket")]
     data = present(
@@ -128,7 +128,7 @@ def _response(response: Node, endpoint: Endpoint[Secrets, Options]) -> tuple[dat
         answers=answers[:200],
         revision=times.revision(at),
     )
-    return at, ChannelEvent("feedback.survey_answered.v1", response["id"].required_id(), at, data)
+    yield at, ChannelEvent("feedback.survey_answered.v1", response["id"].required_id(), at, data)
 
 
 def _answer(answer: Node, options: Options) -> dict[str, Any] | None:
