@@ -27,12 +27,19 @@ def gathered(found: Iterable[Found], answer: Answer = OK) -> Outcome:
 
 
 def readable(items: Iterable[I], read: Callable[[I], Iterable[T]]) -> tuple[list[T], Mapping[str, int]]:
-    """What the items of a pulled page amount to, one after the other, and how many could not be read, for `Pulled.passed_over`."""
+    """What the items of a pulled page amount to, one after the other, and how many could not be read, for `Pulled.passed_over`.
+
+    Raises Unreadable when not one could be: then it is not an odd item but a new format, and the cursor has to stay where it is.
+    """
     found: list[T] = []
-    unreadable = 0
+    read_well = 0
+    failed: list[Unreadable] = []
     for item in items:
         try:
             found += list(read(item))
-        except Unreadable:
-            unreadable += 1
-    return found, {"unreadable": unreadable} if unreadable else {}
+            read_well += 1
+        except Unreadable as odd:
+            failed.append(odd)
+    if failed and not read_well:
+        raise failed[0]
+    return found, {"unreadable": len(failed)} if failed else {}

@@ -48,3 +48,8 @@ def test_a_page_without_odd_items_passes_nothing_over() -> None:
     found, passed_over = readable(Node([{"scores": [1]}]), scores)
 
     assert (found, passed_over) == ([1], {})
+
+
+def test_a_page_of_which_nothing_can_be_read_is_a_new_format_and_holds_the_cursor() -> None:
+    with pytest.raises(Unreadable, match="scores"):
+        readable(Node([{"scores": "x"}, {"scores": "y"}]), scores)
