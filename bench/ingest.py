@@ -27,6 +27,8 @@ from tests.system.platform import Platform
 SECONDS = 3.0
 WARM_SECONDS = 3.0
 """Before the first round, for each server: the broker's JVM compiles what it does often."""
+ROLES = ("events", "access")
+"""As in a cluster, where what reads the events again (surveys) or works through files (imports) has Pods of its own."""
 ORDER = ("peer", "ours", "limit")
 
 
@@ -102,7 +104,7 @@ async def main() -> None:
         kafka, postgres = await KafkaServer.start(Path(folder)), await PostgresServer.start(Path(folder))
         platform = Platform(kafka, postgres, Path(folder))
         await platform.prepare("ingest")
-        ingest = await platform.start("ingest")
+        ingest = await platform.start("ingest", roles=ROLES)
         key = await platform.key("bench")
         async with platform.client(ingest, key):
             pass
