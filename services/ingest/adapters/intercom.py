@@ -27,6 +27,7 @@ _CHANNELS = {
     "instagram": "messaging",
     "twitter": "social",
 }
+_CUSTOMERS = ("user", "lead", "contact")
 _WITH_PARTS = ("conversation.user.replied", "conversation.admin.replied")
 
 
@@ -80,6 +81,8 @@ def _rated(conversation: Node, now: datetime) -> Found:
 def _begun(conversation: Node, options: Treated) -> Found:
     source, common = conversation["source"], _common(conversation)
     text = Node("\n\n".join(part for part in (source["subject"].text(), plain(source["body"].text())) if part)).text()
+    if source["author"]["type"].text() not in _CUSTOMERS:
+        return "own_words"
     if text is None:
         return "no_text"
     at = conversation["created_at"].epoch() or conversation["created_at"].wrong("a time")
@@ -95,7 +98,7 @@ def _part(part: Node, conversation: Node, options: Treated) -> Found:
     at = part["created_at"].epoch() or part["created_at"].wrong("a time")
     if by == "admin":
         return replied(id, at, text, thread=common["interaction_id"], person=part["author"]["name"].name(), **common)
-    return said(options, id, at, text, thread=common["interaction_id"], **common) if by in ("user", "lead", "contact") else "own_words"
+    return said(options, id, at, text, thread=common["interaction_id"], **common) if by in _CUSTOMERS else "own_words"
 
 
 def _closed(conversation: Node) -> Found:
@@ -112,7 +115,7 @@ def _closed(conversation: Node) -> Found:
 
 def _common(conversation: Node) -> dict[str, Any]:
     contact, author = conversation["contacts"]["contacts"][0], conversation["source"]["author"]
-    theirs = author["type"].text() in ("user", "lead", "contact")
+    theirs = author["type"].text() in _CUSTOMERS
     return present(
         channel=_CHANNELS.get((conversation["source"]["type"].text() or "").lower(), "chat"),
         interaction_id=conversation["id"].required_id(),

@@ -123,7 +123,7 @@ ADAPTER = Adapter(
         "Endpoint URL {url}, request method POST, request format JSON, no authentication; when it is created, copy its signing secret here",
         "For ratings: Apps and integrations, APIs, Zendesk API, add an API token; enter it here with its agent's e-mail address and the "
         "subdomain, and choose satisfaction ratings or CSAT surveys",
-        "Ratings that a trigger of yours sends, with a body that you write, come in by an endpoint of the kind generic",
+        "Ratings that a trigger of yours sends, with a body that you write, come in by an endpoint of the channel zendesk_trigger",
         "Test: set a test ticket to solved; under the webhook, Activity, the answer is 200",
     ),
 )

@@ -12,6 +12,7 @@ import pytest
 
 from services.ingest.adapters import adapters
 from services.ingest.adapters.adapter import Form, NotNow, NotProven, Outcome, Request, Unreadable
+from services.ingest.adapters.conversations import Treated
 from services.ingest.adapters.signatures import without_proof
 from tests.ingest.adapters.case import SAMPLES, Case, Pull, Vector
 from tests.ingest.adapters.cases import CASES, ELSEWHERE, PULLS, VECTORS
@@ -131,6 +132,17 @@ def test_a_sample_that_a_person_pastes_to_try_is_read_without_its_proof(case: Ca
     be_sound(outcome, case.at)
     found, expected = {event.id for event in outcome.events}, {event["id"] for event in case.expected}
     assert found == expected or (query and found < expected), "what a query says may be missing, other ids may not appear"
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if isinstance(case.options, Treated)], ids=str)
+@pytest.mark.parametrize("treated", ["message", "complaint", "comment"])
+def test_whatever_words_are_taken_for_they_keep_their_ids_and_are_taken(case: Case, treated: str) -> None:
+    chosen = dataclasses.replace(case, options=case.options.model_copy(update={"treat_as": treated}))
+
+    outcome = chosen.receive(chosen.request(chosen.body))
+
+    be_sound(outcome, case.at)
+    assert [event.id for event in outcome.events] == [event["id"] for event in case.expected]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.covers_body and case.media != "none"], ids=str)

@@ -18,6 +18,7 @@ from tests.ingest.adapters.judging import be_sound, take
 from tests.ingest.adapters.pulling import at_once, step
 
 SEED = 6
+"""The same in every run, so that a run that fails can be done again."""
 
 ODD_TEXTS = [
     "",
