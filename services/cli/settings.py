@@ -38,6 +38,7 @@ class LocalSettings(Settings):
     alerts_database_url: SecretStr | None = None
     ingest_public_url: str | None = None
     ingest_secrets_key: SecretStr | None = None
+    ingest_pseudonyms_key: SecretStr | None = None
     alerts_secrets_key: SecretStr | None = None
 
     simulate: bool = Field(default=True, validation_alias=AliasChoices("SIMULATE", "HEARBACK_SIMULATE"))

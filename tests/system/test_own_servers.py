@@ -38,7 +38,8 @@ async def test_named_servers_are_used_and_left_running(postgres_server: Postgres
     assert code == 0
     assert (stack.kafka.bootstrap, stack.kafka.pid, stack.postgres.pid) == (kafka.bootstrap, None, None)
     assert stack.postgres.databases["ingest"] == environment["HEARBACK_INGEST_DATABASE_URL"]
-    assert {path.name for path in (tmp_path / ".hearback").iterdir()} == {"logs", "lock", "demo.key", "secrets.key", "ingest-secrets.key"}
+    keys = {"demo.key", "secrets.key", "ingest-secrets.key", "pseudonyms.key"}
+    assert {path.name for path in (tmp_path / ".hearback").iterdir()} == {"logs", "lock", *keys}
     assert started_at(kafka.pid) is not None
     assert started_at(postgres_server.pid) is not None
     await kafka.stop()

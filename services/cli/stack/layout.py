@@ -29,7 +29,11 @@ class State:
         self.process_file = folder / "processes.json"
         self.lock_file = folder / "lock"
         self.demo_key = folder / "demo.key"
-        self.secrets_keys = {"ingest": folder / "ingest-secrets.key", "alerts": folder / "secrets.key"}
+        self.secrets_keys = {
+            "ingest": folder / "ingest-secrets.key",
+            "pseudonyms": folder / "pseudonyms.key",
+            "alerts": folder / "secrets.key",
+        }
 
     def log_of(self, part: str) -> Path:
         """Where the output of a part goes."""

@@ -56,14 +56,16 @@ class Plan:
         told["HEARBACK_ALERTS_ALLOW_PRIVATE_RECEIVERS"] = "true"  # receivers of a try-out listen on this machine
         told["HEARBACK_ALERTS_SECRETS_KEY"] = self._secrets_key("alerts", self.settings.alerts_secrets_key)
         told["HEARBACK_INGEST_SECRETS_KEY"] = self._secrets_key("ingest", self.settings.ingest_secrets_key)
+        told["HEARBACK_INGEST_PSEUDONYMS_KEY"] = self._secrets_key("pseudonyms", self.settings.ingest_pseudonyms_key)
         told["HEARBACK_INGEST_PUBLIC_URL"] = self.settings.ingest_public_url or f"http://{HOST}:{self.settings.port_of('ingest')}"
         return told
 
-    def _secrets_key(self, service: str, named: SecretStr | None) -> str:
-        """The key that seals the secrets of a service's customers: the one named in the environment, else one that stays with the data."""
+    def _secrets_key(self, use: str, named: SecretStr | None) -> str:
+        """A key that seals the secrets of a service's customers, or hides their customers: the one named in the environment, else one that
+        stays with the data."""
         if named is not None:
             return named.get_secret_value()
-        file = self.state.secrets_keys[service]
+        file = self.state.secrets_keys[use]
         kept = read_file(file)
         if kept is None:
             kept = Fernet.generate_key().decode()
