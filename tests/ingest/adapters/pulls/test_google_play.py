@@ -73,6 +73,16 @@ async def test_an_edited_review_keeps_its_id_and_has_a_higher_revision() -> None
     assert older.data["revision"] < newer.data["revision"]
 
 
+async def test_a_date_that_lies_ahead_does_not_keep_out_what_comes_until_then() -> None:
+    ahead = json.loads(LAST)
+    ahead["reviews"][0]["comments"][0]["userComment"]["lastModified"]["seconds"] = "4102444800"
+    http = Recording(TOKEN, json.dumps(ahead).encode())
+
+    pulled = await pull(Fetch("reviews"), ENDPOINT, http, AT)
+
+    assert pulled.cursor == {"since": AT.isoformat()}
+
+
 def test_it_is_polled_no_more_than_once_an_hour() -> None:
     (standing,) = poll(ENDPOINT)
 
