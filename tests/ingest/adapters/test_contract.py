@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from services.ingest.adapters import adapters
-from services.ingest.adapters.adapter import Form, NotNow, NotProven, Outcome, Request, Unreadable
+from services.ingest.adapters.adapter import ChannelEvent, Form, NotNow, NotProven, Outcome, Request, Unreadable
 from services.ingest.adapters.conversations import Treated
 from services.ingest.adapters.signatures import without_proof
 from tests.ingest.adapters.case import SAMPLES, Case, Pull, Vector
@@ -42,23 +42,27 @@ def test_a_sample_becomes_the_events_that_a_person_would_expect(case: Case) -> N
 
 
 @every_case
-def test_a_repetition_is_told_by_the_same_ids(case: Case) -> None:
-    request = case.request(case.body)
+def test_a_repetition_is_known_by_its_ids_and_revisions_whenever_it_comes(case: Case) -> None:
+    now, later = case.request(case.body), case.request(case.body, at=case.at + timedelta(minutes=2))
 
-    first, again = case.receive(request), case.receive(request)
+    first, again, once_more = case.receive(now), case.receive(now), case.receive(later)
 
     assert first == again
+    assert [_identity(event) for event in once_more.events] == [_identity(event) for event in first.events]
+
+
+WITH_HEADERS = [
+    (case, vector)
+    for case in CASES
+    for vector in MADE["made_here"]
+    if vector["file"] == case.sample and case.changed is None and case.adapter.startswith(vector["vendor"].split()[0])
+]
 
 
 @pytest.mark.parametrize(
     ("case", "vector"),
-    [
-        (case, vector)
-        for case in CASES
-        for vector in MADE["made_here"]
-        if vector["file"] == case.sample and case.changed is None and case.adapter.startswith(vector["vendor"].split()[0])
-    ],
-    ids=str,
+    WITH_HEADERS,
+    ids=[str(case) for case, _ in WITH_HEADERS],
 )
 def test_a_sample_with_the_headers_made_for_it_is_proven(case: Case, vector: Mapping[str, Any]) -> None:
     headers = {name.lower(): value for name, value in vector["headers"].items() if name not in ("query", "response_body")}
@@ -245,9 +249,9 @@ def test_every_sample_and_every_published_signature_has_its_case() -> None:
     samples = {str(path.relative_to(SAMPLES)) for path in SAMPLES.rglob("*") if path.is_file()}
     published = {f"{official['vendor']} {number}" for official in MADE["official"] for number, _ in enumerate(official["cases"])}
 
-    missing, unproven = sorted(samples - proven), sorted(published - signatures)
+    made = {vector["file"] for vector in MADE["made_here"]} - {vector["file"] for _, vector in WITH_HEADERS} - set(ELSEWHERE)
 
-    assert (missing, unproven) == ([], [])
+    assert (sorted(samples - proven), sorted(published - signatures), sorted(made)) == ([], [], [])
 
 
 @pytest.mark.parametrize("name", sorted(adapters()))
@@ -277,6 +281,10 @@ def _becomes(case: Case, request: Request) -> Outcome | str:
     except (AssertionError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         return f"{type(error).__name__} {str(error)[:300]}"
     return outcome
+
+
+def _identity(event: ChannelEvent) -> tuple[str, str, int]:
+    return event.type, event.id, event.data.get("revision", 1)
 
 
 def _wrong(secrets: Form) -> Form:
