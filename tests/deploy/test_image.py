@@ -8,14 +8,17 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text(encoding="utf-8")
 ONLY_OF_THE_IMAGE = """
-import importlib.metadata, sys
+import importlib.metadata, re, sys
 
-installed = {name.lower().replace("_", "-") for name in sys.argv[1].split(",")}
+def normal(name):
+    return re.sub("[-_.]+", "-", name).lower()
+
+installed = {normal(name) for name in sys.argv[1].split(",")}
 modules = importlib.metadata.packages_distributions()
 
 class Refused:
     def find_spec(self, name, path=None, target=None):
-        owners = {owner.lower().replace("_", "-") for owner in modules.get(name.partition(".")[0], ())}
+        owners = {normal(owner) for owner in modules.get(name.partition(".")[0], ())}
         if owners and not owners & installed | {"hearback"} & owners:
             raise ModuleNotFoundError(f"{name} is not in the image", name=name)
 
