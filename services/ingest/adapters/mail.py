@@ -66,14 +66,15 @@ def found_in(received: Received, options: Mails, zone: ZoneInfo) -> list[Found]:
         return [*failures(received.id, received.at, mail.failed, mail.returned)] or ["delivery_status"]
     if is_automatic(headers):
         return ["automatic"]
-    sender = next(iter(headers.addresses("from")), None)
-    name, address = sender or (None, None)
+    senders = headers.addresses("from")
+    name, address = senders[0] if senders else (None, None)
     text = _written(received)
     at = sent_at(headers, received.at, zone)
     if address is not None and _is_own(address, options):
         outside = [to for _, to in headers.addresses("to", "cc") if not _is_own(to, options)]
         return [replied(received.id, at, text, thread=thread_of(headers, received.id), channel=EMAIL)] if outside else ["own_words"]
-    customer = present(email=address, name=name, email_verified=True if address is not None and received.authentic else None)
+    # Of several senders it is not told which one's domain was proven.
+    customer = present(email=address, name=name, email_verified=True if len(senders) == 1 and received.authentic else None)
     return [_message(received, options, at, text, customer)]
 
 

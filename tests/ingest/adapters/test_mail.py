@@ -240,3 +240,13 @@ def test_a_customer_who_sends_us_a_report_of_a_failure_is_heard() -> None:
     (event,) = found(mail(body, kind='Content-Type: multipart/mixed; boundary="m"\n'))
 
     assert event.data["text"] == "Double charge\n\nYour mails do not reach me."
+
+
+def test_of_several_senders_none_is_verified() -> None:
+    two = mail("x").replace("To:", "From: boss@example.cn\nTo:")
+
+    (one,), (other,) = (found_in(Received(mail_in(raw.encode()), "m-2", AT, authentic=True), Mails(), UTC_ZONE) for raw in (mail("x"), two))
+
+    assert isinstance(one, ChannelEvent)
+    assert isinstance(other, ChannelEvent)
+    assert (one.data["customer"].get("email_verified"), other.data["customer"].get("email_verified")) == (True, None)
