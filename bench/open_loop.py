@@ -1,6 +1,7 @@
 """Requests at a given rate, whatever the answers do: what waits for a free connection waits visibly, from when it should have been sent."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import cast
@@ -11,11 +12,14 @@ class OpenLoop:
 
     def __init__(self, port: int, connections: int) -> None:
         self._port, self._connections = port, connections
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[int, bytes]] = deque()
         self._idle: deque[_Connection] = deque()
         self._open = 0
         self._all_answered = asyncio.Event()
         self._refused: str | None = None
+        self.waits: list[float] = []
+        """Seconds from when each request of the last `send` was due to its answer, in their order."""
+        self._began = self._per_second = 0.0
 
     async def send(self, requests: Sequence[bytes], per_second: float) -> float:
         """Send them evenly and wait for the answers. Returns the loop's time of the first; the n-th is due n / per_second after it.
@@ -27,14 +31,16 @@ class OpenLoop:
             _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._port)
             self._idle.append(connection)
         self._open = len(requests)
+        self.waits = [0.0] * len(requests)
         self._all_answered.clear()
         began, sent = loop.time(), 0
+        self._began, self._per_second = time.perf_counter(), per_second  # uvloop's own time has a resolution of a millisecond
         while sent < len(requests):
-            due = min(len(requests), int((loop.time() - began) * per_second) + 1)
-            for request in requests[sent:due]:
-                self._take(request)
+            due = min(len(requests), int((time.perf_counter() - self._began) * per_second) + 1)
+            for place, request in enumerate(requests[sent:due], start=sent):
+                self._take(place, request)
             sent = due
-            await asyncio.sleep(1 / per_second)
+            await asyncio.sleep(max(0.0, sent / per_second - (time.perf_counter() - self._began)))
         async with asyncio.timeout(30):
             await self._all_answered.wait()
         for connection in self._idle:
@@ -44,19 +50,20 @@ class OpenLoop:
             raise RuntimeError(self._refused)
         return began
 
-    def _take(self, request: bytes) -> None:
+    def _take(self, place: int, request: bytes) -> None:
         if self._idle:
-            self._idle.popleft().write(request)
+            self._idle.popleft().write(place, request)
         else:
-            self._waiting.append(request)
+            self._waiting.append((place, request))
 
     def answered(self, connection: "_Connection", head: bytes) -> None:
         """One answer is complete."""
         if not head.startswith(b"HTTP/1.1 202"):
             self._refused = f"refused: {head[:300]!r}"
+        self.waits[connection.place] = time.perf_counter() - self._began - connection.place / self._per_second
         self._open -= 1
         if self._waiting:
-            connection.write(self._waiting.popleft())
+            connection.write(*self._waiting.popleft())
         else:
             self._idle.append(connection)
         if not self._open:
@@ -67,11 +74,13 @@ class _Connection(asyncio.Protocol):
     def __init__(self, loop: OpenLoop) -> None:
         self._loop = loop
         self._buffer = b""
+        self.place = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is none of asyncio's
 
-    def write(self, request: bytes) -> None:
+    def write(self, place: int, request: bytes) -> None:
+        self.place = place
         self._transport.write(request)
 
     def close(self) -> None:

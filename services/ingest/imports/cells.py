@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
+from services.ingest.adapters.node import storable
 from shared.errors import HearbackError
 
 Cell = str | int | float | bool | datetime | date | time | timedelta | None
@@ -18,6 +19,7 @@ Cell = str | int | float | bool | datetime | date | time | timedelta | None
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula, unless an apostrophe stands before it, which is then no part of the text."""
 
+MAX_NAME = 240
 MAX_COLUMNS = 2000
 MAX_CELL = 131_072
 """Characters; the longest text of an event has 50,000."""
@@ -83,7 +85,7 @@ def row_hash(columns: Sequence[str], row: Row) -> bytes:
 
 def column_names(cells: Sequence[Cell]) -> list[str]:
     """The names in a header row, each one its own: a blank one is `column 3`, a second `Score` is `Score (2)`. Raises UnreadableFile."""
-    named = [text_of(cell) for cell in cells]
+    named = [storable(text_of(cell)).strip()[:MAX_NAME] for cell in cells]
     while named and not named[-1]:
         named.pop()
     if not named:
@@ -93,7 +95,7 @@ def column_names(cells: Sequence[Cell]) -> list[str]:
     taken: set[str] = set()
     unique: list[str] = []
     for place, name in enumerate(named, start=1):
-        wanted = base = name[:256] or f"column {place}"
+        wanted = base = name or f"column {place}"
         again = 1
         while wanted in taken:
             again += 1

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NoReturn, TextIO
 
-from services.ingest.imports.cells import MAX_COLUMNS, Cell, Row, UnreadableFile
+from services.ingest.adapters.node import storable
+from services.ingest.imports.cells import MAX_COLUMNS, MAX_NAME, Cell, Row, UnreadableFile
 from services.ingest.imports.delimited import lines_of
 
 MAX_DEPTH = 16
@@ -13,12 +14,15 @@ _SAMPLE_LINES = 200
 
 
 def columns_of(text: TextIO) -> list[str]:
-    """The names in the first lines, in their order. Raises UnreadableFile when there is no object among them."""
+    """The names in the first lines, in their order; what is too long for a name is left out.
+
+    Raises UnreadableFile when there is no object among the lines.
+    """
     names: dict[str, None] = {}
     for line in islice(lines_of(text), _SAMPLE_LINES):
         found = _object(line) if line.strip() else None
         if isinstance(found, dict):
-            names.update(dict.fromkeys(name for name, _ in _flat(found, "", 0)))
+            names.update(dict.fromkeys(name for name, _ in _flat(found, "", 0) if 0 < len(name) <= MAX_NAME and name == storable(name)))
     if not names:
         raise UnreadableFile("the first lines hold no JSON object: NDJSON has one in each line")
     return list(names)[:MAX_COLUMNS]

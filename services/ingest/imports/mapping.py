@@ -5,7 +5,7 @@ What kind of value a field takes is not written in the mapping: the contract of 
 
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -49,7 +49,7 @@ class Rule(BaseModel):
         dict[str, Scalar], Field(max_length=1000, description="What words in the column mean; upper and lower case are one")
     ] = {}
     otherwise: Annotated[Scalar | None, Field(description="For a blank cell, and for a word that `words` does not have")] = None
-    format: Annotated[str, Field(min_length=2, max_length=64)] | None = None
+    format: Annotated[str, Field(min_length=2, max_length=64), AfterValidator(values.usable_form)] | None = None
     """Of a time: iso, epoch, epoch_ms, or as Python's strptime writes it."""
     zone: KnownZone | None = None
     decimal: Decimal | None = None
@@ -222,7 +222,7 @@ def _of(kind: Kind | None) -> Kind:
     return "text" if kind is None else kind
 
 
-@cache
+@lru_cache(maxsize=4096)
 def kind_of(type: str, name: str) -> Kind | None:
     """What kind of value a field of an event takes; None when the type has no such field."""
     if name in ENVELOPE:

@@ -238,6 +238,18 @@ async def settle(session: AsyncSession, one: Import, state: State, **values: Any
     return (await session.execute(sa.update(imports).where(held).values(changed).returning(imports.c.id))).first() is not None
 
 
+def storable_document(value: Any) -> Any:
+    """A JSON document without what PostgreSQL cannot hold."""
+    match value:
+        case str():
+            return storable(value)
+        case dict():
+            return {storable(name): storable_document(inner) for name, inner in value.items()}
+        case list():
+            return [storable_document(inner) for inner in value]
+    return value
+
+
 async def release(session: AsyncSession, one: Import) -> None:
     """Let another go on at once."""
     await session.execute(

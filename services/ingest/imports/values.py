@@ -36,6 +36,7 @@ _GROUPED = {
 _PLAIN = {".": re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"), ",": re.compile(r"[+-]?(?:\d+,?\d*|,\d+)")}
 _BETWEEN_GROUPS = {".": re.compile(r"[,'’\s]"), ",": re.compile(r"[.'’\s]")}
 _LOOKED_AT = 20
+_EXAMPLE = datetime(2026, 12, 31, 17, 30, tzinfo=UTC)
 _YES = frozenset({"yes", "y", "true", "1", "x", "ja", "j", "oui", "sí", "si", "是", "真", "有"})
 _NO = frozenset({"no", "n", "false", "0", "nein", "non", "否", "假", "无"})
 
@@ -116,6 +117,17 @@ def forms_of(cells: Sequence[Cell]) -> list[str]:
     return [form for form, count in read.items() if count == most and 2 * count >= len(texts)]
 
 
+def usable_form(form: str) -> str:
+    """The form of a mapping, when times can be read by it. Raises ValueError."""
+    if form in (ISO, EPOCH, EPOCH_MS):
+        return form
+    try:
+        datetime.strptime(_EXAMPLE.strftime(form), form)  # noqa: DTZ007 - only whether it can be read
+    except (ValueError, re.error):
+        raise ValueError("is no form of a time: write iso, epoch, epoch_ms, or as Python's strptime, for example %d.%m.%Y %H:%M") from None
+    return form
+
+
 def _fits(cell: Cell, form: str) -> bool:
     try:
         return 1970 < instant(cell, form, ZoneInfo("UTC")).year < 2100
@@ -133,10 +145,9 @@ def _written(text: str, form: str, zone: ZoneInfo) -> datetime | None:
 
 def _shown(form: str) -> str:
     """A form with an example, for a person."""
-    example = datetime(2026, 12, 31, 17, 30, tzinfo=UTC)
     match form:
         case "iso":
             return "2026-12-31 17:30 or 2026-12-31T17:30:00Z"
         case "epoch" | "epoch_ms":
             return f"{'milliseconds' if form == EPOCH_MS else 'seconds'} since 1970"
-    return f"{form}, for example {example.strftime(form)}"
+    return f"{form}, for example {_EXAMPLE.strftime(form)}"

@@ -4,8 +4,12 @@ Any replica may take any import; one that dies loses its lease after seconds, an
 """
 
 import asyncio
+import errno
+import sqlite3
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,7 +27,7 @@ from shared.clock import Clock
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.database.timers import LONGEST_SLEEP_SECONDS, Listener, look_whenever_heard
-from shared.errors import Unavailable
+from shared.errors import InvalidEvent, Unavailable
 from shared.ids import uuid7
 from shared.loops import Beat
 
@@ -65,13 +69,11 @@ class ImportLoop:
             return LONGEST_SLEEP_SECONDS
         pace = Pace(self._sessions, one, self._settings.import_lease_seconds, stop, beat)
         try:
-            with typed_database_errors():
-                await self._work(one, pace)
-        except Unavailable as away:
-            await pace.hold(away.dependency)
-            raise
+            await self._attempt(one, pace)
         except UnreadableFile as unreadable:
             await self._end(one, "failed", detail=str(unreadable))
+        except InvalidEvent:
+            await self._end(one, "failed", detail="the file holds something that can never be stored")
         except Interrupted as interrupted:
             log.info("an import is left", action="import_left", why=interrupted.why)
             if interrupted.why == "cancelled":
@@ -81,6 +83,15 @@ class ImportLoop:
                     await store.release(session, one)
                     await store.wake(session)
         return 0.0
+
+    async def _attempt(self, one: Import, pace: Pace) -> None:
+        """Work, and let people see what is waited for. Raises Unavailable, UnreadableFile, InvalidEvent and Interrupted."""
+        try:
+            with typed_database_errors(), _typed_disk_errors():
+                await self._work(one, pace)
+        except Unavailable as away:
+            await pace.hold(away.dependency)
+            raise
 
     async def _work(self, one: Import, pace: Pace) -> None:
         if one.cancelling:
@@ -97,7 +108,7 @@ class ImportLoop:
                 found = {
                     "form": checked.form.model_dump(mode="json"),
                     "mapping": None if checked.mapping is None else checked.mapping.model_dump(mode="json", exclude_defaults=True),
-                    "preview": checked.preview.model_dump(mode="json"),
+                    "preview": store.storable_document(checked.preview.model_dump()),
                 }
                 starts = one.start_at_once and not checked.preview.problems
                 async with self._sessions.begin() as session:
@@ -136,3 +147,14 @@ class ImportLoop:
             self._tidied = time.monotonic()
             async with self._sessions.begin() as session:
                 await store.tidy(session)
+
+
+@contextmanager
+def _typed_disk_errors() -> Iterator[None]:
+    """A full disk is a dependency that is away; sqlite says it in a way of its own."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise Unavailable("disk", "the folder for temporary files is full") from None

@@ -131,6 +131,45 @@ async def test_a_file_that_cannot_be_read_says_why_and_can_be_read_in_another_wa
     assert readable["preview"]["events"][0]["data"]["text"] == "größer"
 
 
+@pytest.mark.parametrize(
+    "file",
+    [
+        "Date,Complaint\n2025-01-03," + "late " * 1000 + "\n2025-01-02,\x00\n",
+        '{"time": "2025-01-02", "complaint": "\\ud800", "\\ud800": 1, "%s": 1}\n{"time": "2025-01-03", "complaint": "late"}'
+        % ("nps" * 200),
+        "Date,Complaint," + "nps" * 2000 + "\n2025-01-02,\x00,9\n2025-01-03,late,9\n",
+    ],
+)
+async def test_what_nobody_can_store_spoils_one_row_and_nothing_else(world: World, file: str) -> None:
+    mapping = {"type": "feedback.idea_submitted.v1", "fields": {"channel": {"constant": "web"}}}
+    columns = ("time", "complaint") if file.startswith("{") else ("Date", "Complaint")
+    mapping["fields"] |= {"time": {"column": columns[0]}, "text": {"column": columns[1]}}  # type: ignore[operator]
+    async with world.client() as client, running(world.loop):
+        id = (await sent(client, file))["id"]
+        await until(client, id, "waiting")
+        changed = await client.put(f"/v1/imports/{id}", json={"mapping": mapping})
+        waiting = await until(client, id, "waiting")
+        await client.post(f"/v1/imports/{id}/start")
+        done = await until(client, id, "done")
+        refused = (await client.get(f"/v1/imports/{id}/refused")).content.decode("utf-8-sig")
+
+    assert (changed.status_code, waiting["preview"]["problems"]) == (200, [])
+    assert account(done) == (2, 1, 0, 1)
+    assert len(refused.splitlines()) == 2
+
+
+@pytest.mark.parametrize("form", ["%d%d", "%s", "%", "%Q", "plain", "%Y-%m-%d\x00"])
+async def test_a_form_of_times_that_reads_none_is_refused_with_an_example(world: World, form: str) -> None:
+    mapping = {"type": "feedback.idea_submitted.v1", "fields": {"time": {"column": "Date", "format": form}}}
+    async with world.client() as client, running(world.loop):
+        id = (await sent(client, complaints(1)))["id"]
+        await until(client, id, "waiting")
+        answer = await client.put(f"/v1/imports/{id}", json={"mapping": mapping})
+        view = await until(client, id, "waiting")
+
+    assert answer.status_code == 422 or view["preview"]["problems"], answer.text
+
+
 async def test_events_one_a_line_keep_their_ids_and_become_history(world: World) -> None:
     file = "\n".join(
         map(json.dumps, [*EVENTS, EVENTS[0], {**EVENTS[0], "tenant": "other"}, {**EVENTS[1], "id": "x", "type": "no.such.v1"}])
