@@ -132,7 +132,7 @@ async def _surveys(
     replies = []
     for id, at in finished:
         replies.append((await http(Call("GET", f"{base}/quality/surveys/{quote(id, safe='')}", headers))).body)
-        newest = max(newest, at)
+        newest = max(newest, min(at, now.isoformat()))  # a date that lies ahead would keep out everything until then
     events, odder = readable(replies, lambda body: survey_answered(json_body(body), endpoint.options.questions, endpoint.zone))
     passed_over = Counter(odd) + Counter(odder)
     if len(conversations) == PAGE:

@@ -18,6 +18,7 @@ from services.ingest.adapters.conversations import Treated
 from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import Question, Questions, answered, present
+from services.ingest.adapters.rounds import Round
 from services.ingest.adapters.scales import GOOD_BAD, worded
 
 POLLED_SECONDS = 900.0
@@ -67,22 +68,16 @@ def poll(endpoint: Endpoint[Secrets, Options]) -> Sequence[Poll]:
 
 
 async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, now: datetime) -> Pulled:
-    """One page. The cursor is when the newest rating was given or changed; all that could still change is looked through."""
-    arguments, options = Node(dict(fetch.arguments)), endpoint.options
+    """One page; all that could still change is looked through, and what is new or was changed is handed on."""
+    current, options = Round.of(fetch.arguments, now, WINDOW), endpoint.options
     token = next((secrets.api_token for secrets in endpoint.secrets if secrets.api_token), "")
     basic = base64.b64encode(f"{options.email}/token:{token}".encode()).decode()
-    after, since = arguments["after"].text(), arguments["since"].text() or ""
-    newest = arguments["newest"].text() or since
-    url = f"https://{options.subdomain}.zendesk.com/api/v2/{_PATHS[fetch.key]}?{urlencode(_query(fetch.key, now, after))}"
+    url = f"https://{options.subdomain}.zendesk.com/api/v2/{_PATHS[fetch.key]}?{urlencode(_query(fetch.key, now, current.page))}"
     page = json_body((await http(Call("GET", url, {"authorization": f"Basic {basic}", "accept": "application/json"}))).body)
     listed, read = (page[fetch.key], _rating) if fetch.key == "satisfaction_ratings" else (page["survey_responses"], _response)
     found, passed_over = readable(listed, lambda item: read(item, endpoint))
-    events = [event for at, event in found if at.isoformat() >= since]
-    newest = max([newest, *(at.isoformat() for at, _ in found)])
     following = page["meta"]["after_cursor"].text() if page["meta"]["has_more"].boolean() else None
-    if following is not None and following != after:
-        return Pulled(events, then=Fetch(fetch.key, {"since": since, "newest": newest, "after": following}), passed_over=passed_over)
-    return Pulled(events, cursor={"since": newest}, passed_over=passed_over)
+    return current.pulled(fetch.key, found, None if following == current.page else following, passed_over)
 
 
 def _query(key: str, now: datetime, after: str | None) -> dict[str, Any]:
@@ -91,7 +86,7 @@ def _query(key: str, now: datetime, after: str | None) -> dict[str, Any]:
     return window | {"page[size]": PAGE} | present(**{"page[after]": after})
 
 
-def _rating(rating: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tuple[datetime, ChannelEvent]]:
+def _rating(rating: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tuple[ChannelEvent, datetime]]:
     """A rating of old with the instant of its last change; nothing while it was only offered."""
     word = rating["score"].name()
     if word in (None, "offered", "unoffered"):
@@ -109,10 +104,10 @@ def _rating(rating: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tupl
         comment=rating["comment"].text(),
         revision=times.revision(at),
     )
-    yield at, ChannelEvent("feedback.survey_answered.v1", f"rating:{rating['id'].required_id()[:249]}", at, data)
+    yield ChannelEvent("feedback.survey_answered.v1", f"rating:{rating['id'].required_id()[:249]}", at, data), at
 
 
-def _response(response: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tuple[datetime, ChannelEvent]]:
+def _response(response: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tuple[ChannelEvent, datetime]]:
     """A survey's answers with the instant of the last one; nothing while there are none."""
     answers = [answer for answer in (_answer(answer, endpoint.options) for answer in response["answers"]) if answer is not None]
     instants = [at for at in (answer["updated_at"].iso(endpoint.zone) for answer in response["answers"]) if at is not None]
@@ -128,7 +123,7 @@ def _response(response: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[
         answers=answers[:200],
         revision=times.revision(at),
     )
-    yield at, ChannelEvent("feedback.survey_answered.v1", response["id"].required_id(), at, data)
+    yield ChannelEvent("feedback.survey_answered.v1", response["id"].required_id(), at, data), at
 
 
 def _answer(answer: Node, options: Options) -> dict[str, Any] | None:

@@ -61,6 +61,14 @@ async def test_what_was_there_in_an_earlier_round_is_not_asked_for_again() -> No
     assert http.calls[2].headers["authorization"] == "Bearer token-1"
 
 
+async def test_a_survey_dated_ahead_does_not_keep_out_what_comes_until_then() -> None:
+    http = Recording(TOKEN, page(("s-1", "2036-03-19T10:02:41.000Z")), SURVEY)
+
+    pulled = await pull(Fetch("surveys"), http)
+
+    assert pulled.cursor == {"since": NOW.isoformat()}
+
+
 async def test_a_survey_that_cannot_be_read_holds_nothing_up_and_is_counted() -> None:
     odd = with_members(SURVEY, completedDate="soon")
     http = Recording(TOKEN, page(("s-1", "2026-03-19T10:02:41.000Z"), ("s-2", "2026-03-19T10:02:42.000Z")), odd, SURVEY)
