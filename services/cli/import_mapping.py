@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 from services.ingest.imports.mapping import CLIENT_TYPES, kind_of
@@ -27,7 +28,7 @@ def changed(
     """The mapping with what was said; None when nothing was. Raises ConfigurationError."""
     if not (type or maps or constants or answers or date_format or zone or decimal):
         return None
-    mapping: dict[str, Any] = {"fields": {}, "answers": {}, **(guessed or {})}
+    mapping: dict[str, Any] = {"fields": {}, "answers": {}, **deepcopy(guessed or {})}
     mapping["type"] = _type(type or mapping.get("type"))
     if type is not None:
         mapping["fields"] = {name: rule for name, rule in mapping["fields"].items() if kind_of(mapping["type"], name) is not None}

@@ -1,7 +1,8 @@
 """How a long piece of work stays polite and alive: little at a time, then whoever else wants the event loop; the lease held on meanwhile.
 
 What reads and judges rows computes, in the process that may also answer requests. A request takes several turns of the event loop, so
-it is not enough to let others in between: after each slice of work comes a breath, in which a request can go its whole way.
+it is not enough to let others in between: after each slice of work comes a breath, in which a request can go its whole way. A breath that
+took longer than it should shows that others want the processor, in this process or beside it; then the next slice waits longer.
 """
 
 import asyncio
@@ -18,6 +19,11 @@ from shared.loops import Beat, stopped_within
 
 SLICE_SECONDS = 0.001
 BREATH_SECONDS = 0.001
+RESOLUTION_SECONDS = 0.001
+"""By so much a sleep may be late for no reason: the event loop's timers count milliseconds."""
+GIVEN_WAY = 4.0
+LONGEST_WAY_SECONDS = 0.01
+"""Who was late by so much is given several times as much, at most this: an import goes on beside whatever else runs."""
 HELD_AFTER = 0.25
 """Of the lease's time."""
 
@@ -52,7 +58,11 @@ class Pace:
         if now >= self._hold_at:
             await self.hold(None)
         self.go_on()
+        began = time.monotonic()
         await asyncio.sleep(BREATH_SECONDS)
+        late = time.monotonic() - began - BREATH_SECONDS - RESOLUTION_SECONDS
+        if late > 0:
+            await asyncio.sleep(min(GIVEN_WAY * late, LONGEST_WAY_SECONDS))
         self._slice_ends = time.monotonic() + SLICE_SECONDS
 
     async def through(self, steps: Generator[None, None, Found]) -> Found:
