@@ -20,7 +20,7 @@ from services.cli.settings import SERVICES
 from shared.contracts.access import Scope
 from shared.contracts.topics import ACCESS, ALERTS_EVENTS, CASES_EVENTS, FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from tests.shared.kafka.reading import Mark, mark, read
-from tests.system import asking, connecting
+from tests.system import asking, connecting, importing
 from tests.system.attempts import ATTEMPTS, Attempt
 from tests.system.belongings import Refusing, acquire, answered, complained, refusing, shown
 from tests.system.cases import until_cases
@@ -34,7 +34,7 @@ ANY_KEY = {"/v1/whoami"}
 PROVEN_OTHERWISE = {"/v1/channels/{channel}/{endpoint}"}
 """A vendor has no key of ours: what is not signed with the endpoint's secret is 401, whatever key comes with it."""
 READING: tuple[Scope, ...] = ("metrics:read", "customers:read", "cases:read", "alerts:read")
-KNOWN = {**ATTEMPTS, **connecting.ATTEMPTS, **asking.ATTEMPTS}
+KNOWN = {**ATTEMPTS, **connecting.ATTEMPTS, **asking.ATTEMPTS, **importing.ATTEMPTS}
 WRITES_NOTHING = {"closed_loop POST /v1/clocks/simulate"}
 """A computation, for who may read."""
 TOPICS = (FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS, CASES_EVENTS, ALERTS_EVENTS)
@@ -124,7 +124,8 @@ class World:
             found = await shown(of_cases, of_alerts, self.names_of_b)
         async with self.platform.client(self.service("ingest"), self.b) as of_ingest:
             endpoint, surveys = await connecting.shown(of_ingest, self.names_of_b["endpoint"]), await asking.shown(of_ingest)
-        return {**found, "endpoint": endpoint, "surveys": surveys}
+            imports = await importing.shown(of_ingest, self.names_of_b["import"])
+        return {**found, "endpoint": endpoint, "surveys": surveys, "imports": imports}
 
     async def quiet(self) -> Mark:
         """The ends of the topics, when nothing has been written for a second."""
@@ -166,6 +167,7 @@ async def world(platform: Platform, ingest: Service, scoring: Service, closed_lo
         names = await acquire(posting, loop, alarm, receiver, complained(complaint_of_b, "/b", "store", CUSTOMER_OF_B, SECRET_OF_B))
         names |= await connecting.belongings(posting)
         names |= await asking.belongings(posting)
+        names |= await importing.belongings(posting)
         names |= {"tenant": tenant_b, "key": b.split("_")[1], "event": event_of_b}
         posting, loop = [await stack.enter_async_context(platform.client(one, a)) for one in (ingest, closed_loop)]
         events = [answered("1", "phone", "a-customer", "words"), complained("2", "/a", "phone", "a-customer", "words")]

@@ -22,7 +22,7 @@ from shared.contracts.fields import Name
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.ids import uuid7
-from shared.web.access import Principal, authenticated
+from shared.web.access import Principal, authenticated, check_scope
 from shared.web.problems import Problem, not_found
 
 PATH = "/v1/imports"
@@ -38,7 +38,17 @@ The same file again changes nothing: a row is known by the file (or by `name`) a
 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most")]
 Cursor = Annotated[str | None, Query(max_length=256, description="`next` of the page before")]
-Caller = Annotated[Principal, Depends(authenticated)]
+
+
+async def importer(request: Request) -> Principal:
+    """A FastAPI dependency: the caller, who may import something. Which of the two scopes an import needs is checked with it."""
+    caller = await authenticated(request)
+    if not caller.scopes & {BACKFILL, WRITE}:
+        raise Problem(403, "forbidden", f"this needs a key with the scope {BACKFILL} or {WRITE}")
+    return caller
+
+
+Caller = Annotated[Principal, Depends(importer)]
 FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 MEDIA_TYPES = (
     "text/csv",
@@ -124,7 +134,7 @@ def import_routes(sessions: Sessions, clock: Clock, max_bytes: int) -> APIRouter
 
     @router.post("", status_code=201, summary="Import a file", description=DESCRIPTION, openapi_extra=body)
     async def create_import(request: Request, caller: Caller, wanted: Annotated[NewImport, Query()]) -> ImportView:
-        _check_scope(caller, WRITE if wanted.act else BACKFILL)
+        check_scope(caller, WRITE if wanted.act else BACKFILL)
         options = wanted.model_dump(include=set(Options.model_fields), mode="json")
         row = {"tenant": caller.tenant, "id": str(uuid7(clock())), "file_name": wanted.file_name, "name": wanted.name, "act": wanted.act,
                "start_at_once": wanted.start, "options": options}  # fmt: skip
@@ -133,7 +143,6 @@ def import_routes(sessions: Sessions, clock: Clock, max_bytes: int) -> APIRouter
 
     @router.get("", summary="List imports, the newest first")
     async def list_imports(caller: Caller, limit: Limit = 100, cursor: Cursor = None) -> ImportPage:
-        _check_scope(caller, BACKFILL, WRITE)
         with typed_database_errors():
             async with sessions() as session:
                 found = await store.newest(session, caller.tenant, before=cursor, limit=limit + 1)
@@ -142,7 +151,6 @@ def import_routes(sessions: Sessions, clock: Clock, max_bytes: int) -> APIRouter
 
     @router.get("/{import_id}", summary="An import: what it would send, how far it is, what became of its rows")
     async def show_import(caller: Caller, import_id: str) -> ImportView:
-        _check_scope(caller, BACKFILL, WRITE)
         with typed_database_errors():
             async with sessions() as session:
                 return _view(_found(await store.find(session, caller.tenant, import_id)))
@@ -193,7 +201,6 @@ def import_routes(sessions: Sessions, clock: Clock, max_bytes: int) -> APIRouter
 
     @router.get("/{import_id}/refused", summary="The refused rows as CSV, each with its reason", response_class=StreamingResponse)
     async def refused_rows(caller: Caller, import_id: str) -> StreamingResponse:
-        _check_scope(caller, BACKFILL, WRITE)
         with typed_database_errors():
             async with sessions() as session:
                 one = _found(await store.find(session, caller.tenant, import_id))
@@ -216,12 +223,6 @@ async def _refused(sessions: Sessions, one: Import) -> AsyncIterator[bytes]:
         yield neutral.lines(rows)
 
 
-def _check_scope(caller: Principal, *scopes: Scope) -> None:
-    """Raise Problem 403 unless the caller has one of the scopes."""
-    if not caller.scopes & set(scopes):
-        raise Problem(403, "forbidden", f"this needs a key with the scope {' or '.join(scopes)}")
-
-
 def _found(one: Import | None) -> Import:
     if one is None:
         raise not_found()
@@ -231,7 +232,7 @@ def _found(one: Import | None) -> Import:
 def _allowed(caller: Principal, found: Import | None) -> Import:
     """An import that the caller may change: one that acts needs another scope than history."""
     one = _found(found)
-    _check_scope(caller, WRITE if one.act else BACKFILL)
+    check_scope(caller, WRITE if one.act else BACKFILL)
     return one
 
 
