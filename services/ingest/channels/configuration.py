@@ -63,10 +63,7 @@ async def change(
     _check_zone(wanted.get("zone", before.zone))
     if "options" in wanted:
         _check(adapter_of(before.channel).options, wanted["options"], "options")
-    after = replace(before, **wanted)
-    if after == before:
-        return before
-    after = replace(after, version=before.version + 1, updated_at=now)
+    after = replace(before, **wanted, version=before.version + 1, updated_at=now)
     await store.save_endpoint(session, after, new=False)
     await _audit(session, "change", before, after, actor, now)
     return after

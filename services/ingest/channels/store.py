@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.channels.endpoint import StoredEndpoint, StoredSecrets
@@ -22,12 +21,12 @@ _SECRETS = """
 _INSERT = text(f"""
     INSERT INTO channel_endpoints ({_COLUMNS}, next_call_at)
     VALUES (:id, :tenant, :channel, :name, :zone, :options, :calls_per_minute, :version, :created_at, :updated_at, :disabled_at, now())
-""").bindparams(bindparam("options", type_=JSONB))  # noqa: S608 - the columns are ours
+""").bindparams(bindparam("options", type_=JSON))  # noqa: S608 - the columns are ours
 _UPDATE = text("""
     UPDATE channel_endpoints SET name = :name, zone = :zone, options = :options, calls_per_minute = :calls_per_minute, version = :version,
         updated_at = :updated_at, disabled_at = :disabled_at
     WHERE tenant = :tenant AND id = :id
-""").bindparams(bindparam("options", type_=JSONB))
+""").bindparams(bindparam("options", type_=JSON))
 _FIND = f"SELECT {_COLUMNS}, {_SECRETS} FROM channel_endpoints AS e WHERE tenant = :tenant AND id = :id"  # noqa: S608
 _LIST = text(f"""
     SELECT {_COLUMNS}, {_SECRETS} FROM channel_endpoints AS e

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
-        sa.Column("options", pg.JSONB(), nullable=False),
+        sa.Column("options", sa.JSON(), nullable=False),
         sa.Column("calls_per_minute", sa.Integer(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
