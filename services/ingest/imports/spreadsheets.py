@@ -22,8 +22,10 @@ from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
 
 from services.ingest.imports.cells import MAX_COLUMNS, Cell, Row, UnreadableFile, column_names, is_blank
 
-MAX_PART_BYTES = 32 * 1024 * 1024
-"""Of a part that is read as a whole (styles, the list of sheets), and of what one row or one text may take."""
+MAX_PART_BYTES = 8 * 1024 * 1024
+"""Of a part that is read as a whole, in one go: styles, the list of sheets."""
+MAX_ROW_BYTES = 32 * 1024 * 1024
+"""Of what one row or one text may take."""
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _STRING = f"{{{SHEET_MAIN_NS}}}si"
 _TEXT = f"{{{SHEET_MAIN_NS}}}t"
@@ -157,8 +159,8 @@ class _Source:
         block = self._packed.read(count)
         self._since += len(block)
         self._read += len(block)
-        if self._since > MAX_PART_BYTES:
-            raise UnreadableFile(f"a row or a text of the file takes more than {MAX_PART_BYTES:,} bytes")
+        if self._since > MAX_ROW_BYTES:
+            raise UnreadableFile(f"a row or a text of the file takes more than {MAX_ROW_BYTES:,} bytes")
         return block
 
     def mark(self) -> None:

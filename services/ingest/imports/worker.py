@@ -151,10 +151,10 @@ class ImportLoop:
 
 @contextmanager
 def _typed_disk_errors() -> Iterator[None]:
-    """A full disk is a dependency that is away; sqlite says it in a way of its own."""
+    """A disk that is full or cannot be written to is a dependency that is away; sqlite says it in a way of its own."""
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:
-        if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise Unavailable("disk", "the folder for temporary files is full") from None
+        if isinstance(error, OSError) and error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise  # a connection's
+        raise Unavailable("disk", "the folder for temporary files cannot be written to") from None
