@@ -8,7 +8,8 @@ from typing import Protocol, TypeVar
 
 Beat = Callable[[], None]
 Item = TypeVar("Item")
-TURN_SECONDS = 0.01
+TURN_SECONDS = 0.001
+"""So short that a transaction under way beside long work gets on: each of its statements waits for a turn."""
 
 
 class Loop(Protocol):
@@ -40,7 +41,7 @@ async def any_within(seconds: float, *events: asyncio.Event) -> None:
 
 
 async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
-    """The same items, for work on many of them: whoever else wants the event loop gets it in between, at least every ten milliseconds.
+    """The same items, for work on many of them: whoever else wants the event loop gets it in between, at least every millisecond.
 
     A process that computes for seconds without a pause answers nobody, and connections that it is making meanwhile time out.
     """
