@@ -61,6 +61,8 @@ class Events:
         self._intake = intake
         self._clock = clock
         self._recent = RecentIds(settings.remembered_ids)
+        self._short_bytes = min(settings.max_body_bytes, 2 * settings.max_events_per_request)
+        """What is no longer than this exceeds no limit of a request, however many lines it has."""
         self._turn = asyncio.Lock()
         """Streams judge in turn, so that many of them delay a single event no more than one."""
         self._room = Room(settings.bodies_bytes)
@@ -74,8 +76,8 @@ class Events:
         check_scope(caller, "ingest:write")
         first = await receive()
         if not first.get("more_body", True) and b"content-encoding" not in headers:  # most bodies: plain, and in one piece
-            content: bytes = first["body"]
-            if len(content) < 2 * self._settings.max_events_per_request:
+            content: bytes = first.get("body", b"")
+            if len(content) <= self._short_bytes:
                 return await self.post(caller, headers, content, traceparent)
         return await self._take_large(caller, headers, first, receive, traceparent)
 
