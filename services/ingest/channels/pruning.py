@@ -1,6 +1,7 @@
 """Forgets what has had its time: content that could not be read, dead fetches, tokens that were used up, comments under old posts."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -28,13 +29,17 @@ KEPT = (
 log = structlog.get_logger()
 
 
+Kept = Sequence[tuple[str, str, str, timedelta]]
+"""Table, the column of its instants, which rows, and how long these are kept."""
+
+
 class Pruning:
     """The loop; any number of replicas may run it."""
 
-    name = "channel pruning"
-
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, kept: Kept = KEPT, name: str = "channel pruning") -> None:
+        self.name = name
         self._sessions = sessions
+        self._kept = kept
 
     async def run(self, stop: asyncio.Event, beat: Beat) -> None:
         """Prune every minute until `stop` is set."""
@@ -51,7 +56,7 @@ class Pruning:
     async def prune(self) -> int:
         """Delete a batch of what is over, table by table. Returns how many rows."""
         deleted = 0
-        for table, column, which, kept in KEPT:
+        for table, column, which, kept in self._kept:
             query = text(f"""
                 DELETE FROM {table} WHERE ctid = ANY(ARRAY(
                     SELECT ctid FROM {table} WHERE {which} AND {column} < now() - CAST(:kept AS interval)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,10 +41,12 @@ async def answer(
     questions: tuple[Question, ...],
     sent: Mapping[str, Given | None],
     now: datetime,
+    *,
+    typed_in: bool = False,
 ) -> Invitation:
     """Save answers by question, None for one that was passed over; the invitation is locked. The same again changes nothing.
 
-    Who has answered everything is reminded no more. Does not commit.
+    Who has answered everything is reminded no more. Of answers that somebody else typed in, the pace says nothing. Does not commit.
     """
     invitation = await opened(session, events, invitation, now)
     given = {**invitation.given, **sent}
@@ -52,7 +55,8 @@ async def answer(
     assert invitation.opened_at is not None
     finished = invitation.finished_at or (now if next_question(questions, given) == len(questions) else None)
     said = {name: one for name, one in given.items() if one is not None}
-    found = flags(questions, said, (now - invitation.opened_at).total_seconds()) if finished == now else tuple(invitation.flags)
+    seconds = inf if typed_in else (now - invitation.opened_at).total_seconds()
+    found = flags(questions, said, seconds) if finished == now else tuple(invitation.flags)
     changed = {
         "given": given,
         "revision": invitation.revision + 1,

@@ -190,7 +190,7 @@ def invitation_routes(sessions: Sessions, events: SurveyEvents, ways: frozenset[
                 if invitation.expires_at <= clock():
                     raise Problem(409, "survey_over", "this invitation has expired; make a new one")
                 _, questions = await survey_of(session, invitation)
-                invitation = await answer(session, events, invitation, questions, _read(questions, typed), clock())
+                invitation = await answer(session, events, invitation, questions, _read(questions, typed), clock(), typed_in=True)
         return InvitationView(**_view(invitation))
 
     @router.get("/results", summary="What came back")

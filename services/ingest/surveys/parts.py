@@ -2,10 +2,12 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
+from services.ingest.channels.pruning import Pruning
 from services.ingest.intake import Intake
 from services.ingest.settings import IngestSettings
 from services.ingest.surveys.api import opt_out_routes, survey_routes
@@ -38,6 +40,12 @@ TOPICS = LIVE
 """What the role reads, and may set aside."""
 PER_MINUTE, BURST = 120, 60
 """Requests of one address to the pages; an office may share one."""
+KEPT = (
+    ("survey_tokens", "expires_at", "true", timedelta(0)),
+    ("survey_contacts", "last_at", "true", timedelta(days=400)),
+    ("deliveries", "finished_at", "true", timedelta(days=90)),
+)
+"""A quarter and more of customers met, for the waves; of messages sent only as long as somebody may ask about one."""
 TO_ONE_GATEWAY = 16
 """Messages of one tenant on their way at a time, in one process."""
 
@@ -78,6 +86,7 @@ def survey_parts(
             invitation_loop(database, sessions, events, timers[0]),
             wave_loop(database, sessions, senders.ways, timers[1]),
             note_loop(database, sessions, timers[2]),
+            Pruning(sessions, KEPT, "survey pruning"),
             DeliveryLoop(database, sessions, receivers, DeliveryMetrics("ingest", registry), policy),
         ],
     )

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.ingest.surveys.world import World
+from services.ingest.channels.pruning import Pruning
+from services.ingest.surveys.parts import KEPT
+from tests.ingest.surveys.world import World, contact
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "effort": {"score": "2"},
@@ -152,13 +154,15 @@ async def test_an_agent_types_in_what_was_said_on_the_phone(world: World) -> Non
     async with world.client("ingest:write") as client:
         path = f"/v1/surveys/after-contact/invitations/{call['id']}/answers"
         wrong = await client.post(path, json={"answers": {"effort": {"score": 9}, "other": {"score": 1}}})
-        taken = await client.post(path, json={"answers": {"effort": {"score": 3}, "solved": {"score": 1}, "improve": None}})
+        rest = {"contact": {"score": 4}, "knowledge": {"score": 5}, "improve": None}
+        taken = await client.post(path, json={"answers": {"effort": {"score": 3}, "solved": {"score": 1}, **rest}})
 
     assert (call["phone"], call["name"], [question["id"] for question in call["questions"]]) == ("+4915112345678", "Ann", list(ANSWERS))
     assert [error["loc"] for error in wrong.json()["errors"]] == [["answers", "effort", "score"], ["answers", "other"]]
     assert taken.status_code == 200
     [answered] = await world.said("answered")
-    assert (answered["data"]["channel"], [one["score"] for one in answered["data"]["answers"]]) == ("phone", [3, 1])
+    assert (answered["data"]["channel"], [one["score"] for one in answered["data"]["answers"]]) == ("phone", [3, 1, 4, 5])
+    assert (await world.invitations())[0]["flags"] == []  # how fast somebody types says nothing of the customer
 
 
 async def test_results_tell_what_came_back_by_stratum_and_keep_flagged_answers(world: World) -> None:
@@ -186,3 +190,17 @@ async def test_one_address_may_come_so_often_and_no_more_and_its_address_is_not_
 
     assert statuses == [404, 404, 404, 429, 429]
     assert "127.0.0.1" not in repr(world.visitors._buckets)
+
+
+async def test_links_that_are_over_and_customers_met_long_ago_are_forgotten(world: World) -> None:
+    await world.make("after-contact")
+    over, valid = await world.link("after-contact"), await world.link("after-contact")
+    await world.rows("UPDATE survey_tokens SET expires_at = now() - interval '1 s' WHERE ctid = (SELECT min(ctid) FROM survey_tokens)")
+    await world.happen(contact("ann"), contact("bob"))
+    await world.rows("UPDATE survey_contacts SET last_at = now() - interval '401 days' WHERE contact->>'customer' = 'c-ann'")
+
+    deleted = await Pruning(world.sessions, KEPT, "test").prune()
+
+    assert (deleted, over != valid) == (2, True)
+    assert len(await world.rows("SELECT * FROM survey_tokens")) == 1
+    assert [row["contact"]["customer"] for row in await world.rows("SELECT contact FROM survey_contacts")] == ["c-bob"]

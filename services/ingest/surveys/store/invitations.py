@@ -130,13 +130,5 @@ async def invitation_of(session: AsyncSession, token: str, purpose: Purpose, *, 
     return None if found is None else await find_invitation(session, found.tenant, found.invitation, lock=lock)
 
 
-async def forget_tokens(session: AsyncSession, limit: int) -> int:
-    """Delete tokens that are over; returns how many."""
-    over = sa.select(survey_tokens.c.hash).where(survey_tokens.c.expires_at < sa.func.now()).limit(limit)
-    return len(
-        (await session.execute(sa.delete(survey_tokens).where(survey_tokens.c.hash.in_(over)).returning(survey_tokens.c.hash))).all()
-    )
-
-
 def _hash(token: str) -> bytes:
     return sha256(token.encode("utf-8", "replace")).digest()
