@@ -78,7 +78,7 @@ async def drop_all(session: AsyncSession, tenant: str, endpoint: str) -> None:
 _CLAIM = text(f"""
     WITH free AS (
         SELECT e.tenant, e.id FROM channel_endpoints AS e
-        WHERE e.disabled_at IS NULL AND e.next_call_at <= now()
+        WHERE e.disabled_at IS NULL AND e.next_call_at <= now() AND e.channel = ANY(CAST(:channels AS text[]))
             AND EXISTS (SELECT FROM channel_fetches AS f WHERE f.endpoint = e.id AND f.state = 'waiting' AND f.next_at <= now())
         ORDER BY e.next_call_at LIMIT :most FOR UPDATE SKIP LOCKED
     ), picked AS (
@@ -101,12 +101,13 @@ _CLAIM = text(f"""
 """)  # noqa: S608 - the columns are ours
 
 
-async def claim(session: AsyncSession, policy: PullPolicy, most: int) -> list[Job]:
-    """Lease up to `most` jobs that are due, one an endpoint, each with a new number of its attempt.
+async def claim(session: AsyncSession, policy: PullPolicy, channels: Sequence[str], most: int) -> list[Job]:
+    """Lease up to `most` jobs of these channels that are due, one an endpoint, each with a new number of its attempt.
 
-    Who dies in the first step of a poll's round has used that round up: it begins again no sooner than it may.
+    While a new version is rolled out, a replica of the old one leaves channels alone that it does not know. Who dies in the first step
+    of a poll's round has used that round up: it begins again no sooner than it may.
     """
-    rows = await session.execute(_CLAIM, {"lease": policy.lease_seconds, "most": most})
+    rows = await session.execute(_CLAIM, {"lease": policy.lease_seconds, "channels": list(channels), "most": most})
     return [Job(**row) for row in rows.mappings()]
 
 
@@ -115,13 +116,13 @@ _NEXT = text("""
     FROM channel_endpoints AS e CROSS JOIN LATERAL (
         SELECT min(next_at) AS next_at FROM channel_fetches AS f WHERE f.endpoint = e.id AND f.state = 'waiting'
     ) AS f
-    WHERE e.disabled_at IS NULL AND f.next_at IS NOT NULL
+    WHERE e.disabled_at IS NULL AND f.next_at IS NOT NULL AND e.channel = ANY(CAST(:channels AS text[]))
 """)
 
 
-async def seconds_until_next(session: AsyncSession) -> float | None:
-    """Until the next job may be claimed, negative when one may; None when there is none."""
-    seconds: float | None = (await session.execute(_NEXT)).scalar_one()
+async def seconds_until_next(session: AsyncSession, channels: Sequence[str]) -> float | None:
+    """Until the next job of these channels may be claimed, negative when one may; None when there is none."""
+    seconds: float | None = (await session.execute(_NEXT, {"channels": list(channels)})).scalar_one()
     return seconds
 
 

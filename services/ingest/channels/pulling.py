@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.ingest.adapters import adapters
 from services.ingest.adapters.adapter import Call, NotNow, Pulled, Reply, Unreadable
 from services.ingest.channels import fetches
 from services.ingest.channels.directory import Directory
@@ -85,11 +86,12 @@ class PullLoop:
     async def _look(self, steps: asyncio.TaskGroup) -> float:
         """Begin the steps that are due and have room. Returns the seconds until the next look."""
         loop = asyncio.get_running_loop()
+        channels = list(adapters())
         room = self._policy.at_once - self._busy
         lease_ends = loop.time() + self._policy.lease_seconds
         async with self._sessions.begin() as session:
-            claimed = await fetches.claim(session, self._policy, room) if room else []
-            ahead = await fetches.seconds_until_next(session)
+            claimed = await fetches.claim(session, self._policy, channels, room) if room else []
+            ahead = await fetches.seconds_until_next(session, channels)
             if loop.time() >= self._seen_at + SEEN_EVERY_SECONDS:
                 self._metrics.seen(await fetches.seen_by_channel(session))
                 self._seen_at = loop.time()

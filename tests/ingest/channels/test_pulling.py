@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import text
 
 from services.ingest.channels import fetches
+from services.ingest.channels import pulling as pulls
 from services.ingest.channels.job import Job, PullPolicy
 from services.ingest.channels.outgoing import MOST_REPLY_BYTES
 from shared.database.engine import Sessions
 from shared.settings import DatabaseSettings
 from tests.ingest.channels.replica import Replica, counted, made, ok, pulling, send, serving, thing
-from tests.ingest.channels.vendor import Asked, Vendor
+from tests.ingest.channels.vendor import ADAPTER, Asked, Vendor
 
 
 async def jobs(sessions: Sessions) -> list[Any]:
@@ -270,6 +271,23 @@ async def test_what_a_dead_process_had_claimed_is_done_by_another_after_its_leas
             await until(lambda: counted(late, "fetch_steps_total", channel="loopback", result="stale"))
 
     assert len(await spooled(sessions)) == 1
+
+
+async def test_a_replica_leaves_channels_alone_that_it_does_not_know(
+    replica: Replica, sessions: Sessions, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with replica.client() as client:
+        await send(client, await made(client, server=vendor.url), {"fetches": {"a": {}}})
+        with monkeypatch.context() as older:
+            older.setattr(pulls, "adapters", lambda: {"typeform": ADAPTER})
+            async with pulling(replica):
+                await until(lambda: counted(replica, "fetches_due", channel="loopback"))
+            [left] = await jobs(sessions)
+        async with pulling(replica):
+            await until(done(sessions))
+
+    assert (left.attempt, left.state) == (0, "waiting")
+    assert len(vendor.asked) == 1
 
 
 async def test_events_that_the_contract_refuses_are_kept_and_the_others_go(replica: Replica, sessions: Sessions, vendor: Vendor) -> None:
