@@ -90,9 +90,9 @@ async def of_tenant(id: str, caller: Annotated[Principal, Depends(authenticated)
     """The caller, who may see and change this tenant: its administrator, or the operator."""
     if caller.tenant == SYSTEM_TENANT and "operator" in caller.scopes:
         return caller
+    check_scope(caller, "admin")
     if caller.tenant != id:
         raise not_found()
-    check_scope(caller, "admin")
     return caller
 
 

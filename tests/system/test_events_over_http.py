@@ -231,7 +231,7 @@ async def test_only_foreign_events_are_403_and_with_an_invalid_one_among_them_42
 
 
 async def test_too_many_events_are_413(post: Post) -> None:
-    answer = await post(content=b"{}\n" * 5001, headers=NDJSON)
+    answer = await post(content=b"[" + b",".join([b"{}"] * 5001) + b"]")
 
     assert (answer.status_code, answer.json()["type"]) == (413, "urn:hearback:problem:too_many_events")
 
