@@ -4,6 +4,8 @@ import asyncio
 import csv
 import io
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -290,6 +292,18 @@ async def test_while_kafka_is_away_an_import_waits_and_then_goes_on(world: World
     assert account(done) == (300, 300, 0, 0)
     assert len(world.events) == len(world.ids) == 300
     assert done["waiting_for"] is None
+
+
+async def test_a_disk_that_cannot_be_written_to_is_waited_for(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not-there"))
+    async with world.client() as client, running(world.loop):
+        id = (await sent(client, complaints(10), start=True))["id"]
+        waiting = await until(client, id, lambda view: view["waiting_for"] is not None)
+        (tmp_path / "not-there").mkdir()
+        done = await until(client, id, "done")
+
+    assert (waiting["waiting_for"], waiting["read"]) == ("disk", 0)
+    assert account(done) == (10, 10, 0, 0)
 
 
 async def test_one_that_is_cancelled_under_way_ends_accounted_for_and_its_file_is_gone(world: World) -> None:
