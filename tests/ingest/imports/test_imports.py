@@ -259,7 +259,7 @@ async def test_one_that_was_stopped_is_gone_on_with_where_the_accounting_stands(
 
 async def test_whoever_was_taken_for_dead_accounts_for_nothing_any_more(world: World) -> None:
     other = World(world.database, world.sessions)
-    world.log.waits = asyncio.Event()
+    world.log.waits, other.log.waits = asyncio.Event(), asyncio.Event()
     async with world.client() as client:
         id = (await sent(client, complaints(600), start=True))["id"]
         async with running(world.loop, other.loop):
@@ -267,9 +267,10 @@ async def test_whoever_was_taken_for_dead_accounts_for_nothing_any_more(world: W
                 while len(world.log.records) < 250 and len(other.log.records) < 250:
                     await asyncio.sleep(0.01)
             slow, quick = (world, other) if world.log.records else (other, world)
+            quick.log.waits.set()
             await _expire(world, id)
             done = await until(client, id, "done")
-            world.log.waits.set()
+            slow.log.waits.set()
             await asyncio.sleep(0.3)
             after = await until(client, id, "done")
 
