@@ -27,7 +27,7 @@ from shared.settings import DatabaseSettings
 WAITS_AT_MOST = timedelta(seconds=60)
 AT_ONCE = 500
 """Nobody hears of any before all of them are committed, so that many at once must not make the first ones late."""
-IN_FLIGHT = 2
+IN_FLIGHT = 3
 
 _EARLIEST_OF = "SELECT min(next_at) FROM clocks WHERE severity = '{}' AND next_at IS NOT NULL"
 _EARLIEST = sa.text(f"SELECT least({', '.join(f'({_EARLIEST_OF.format(severity)})' for severity in SEVERITIES)})")
