@@ -5,12 +5,14 @@ import string
 import unicodedata
 from collections.abc import Iterator
 
+from shared.contracts.fields import EMAIL_PATTERN
+
 _LETTERS = string.ascii_letters + string.digits + "".join(chr(code) for code in range(0xC0, 0x530) if chr(code).isalnum())
 """Latin, Greek and Cyrillic: a Chinese sentence goes on behind an address without a space."""
 _LOCAL = _LETTERS + "._%+-'!#$&*~^"
 _DOMAIN = _LETTERS + ".-"
 _HOST = re.compile(r"(?:[^\W_](?:[^\W_]|-)*\.)+(?:[^\W\d_]{2,}|xn--[a-z0-9-]+)", re.IGNORECASE)
-_ADDRESS = re.compile("[^@ ]+@[^@ ]+")
+_ADDRESS = re.compile(EMAIL_PATTERN)
 LONGEST_LOCAL, LONGEST_DOMAIN = 64, 253
 
 
