@@ -30,6 +30,11 @@ EMAIL_PATTERN = "^[^@ ]+@[^@ ]+$"
 ZONE_PATTERN = "^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"
 SHA256_PATTERN = "^[0-9a-f]{64}$"
 
+NAME_LENGTH = 256
+TEXT_LENGTH = 50_000
+VALUE_LENGTH = 2048
+EMAIL_LENGTH = 320
+
 PATTERN_TEXTS = {
     TENANT_PATTERN: "must be a tenant's name: 1 to 63 of a-z, 0-9 and -, not starting with -",
     TERM_PATTERN: "must be a term: 1 to 63 of a-z, 0-9 and _, starting with a letter",
@@ -149,21 +154,21 @@ Zoned = Annotated[datetime, BeforeValidator(zoned)]
 Instant = Annotated[datetime, BeforeValidator(instant)]
 
 Tenant = Annotated[str, Field(pattern=TENANT_PATTERN)]
-Id = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(text_only)]
+Id = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), AfterValidator(text_only)]
 LongId = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(text_only)]
 """An id of our own making; a sample's holds the name of its series."""
 Source = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(text_only)]
-Uri = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(text_only)]
-Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(text_only)]
+Uri = Annotated[str, Field(min_length=1, max_length=VALUE_LENGTH), AfterValidator(text_only)]
+Name = Annotated[str, Field(min_length=1, max_length=NAME_LENGTH), AfterValidator(text_only)]
 Term = Annotated[str, Field(pattern=TERM_PATTERN)]
 """A word of a list that may grow: kinds of clocks, dimensions, metrics."""
-Text = Annotated[str, Field(min_length=1, max_length=50_000), AfterValidator(text_only)]
-OptionalText = Annotated[str, Field(max_length=50_000), AfterValidator(text_only)]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH), AfterValidator(text_only)]
+OptionalText = Annotated[str, Field(max_length=TEXT_LENGTH), AfterValidator(text_only)]
 """Free text that a form sends although nothing was typed."""
 Language = Annotated[str, Field(min_length=2, max_length=35), AfterValidator(text_only)]
 """A BCP 47 tag: en, de-AT, zh-Hans."""
 Zone = Annotated[str, Field(max_length=64, pattern=ZONE_PATTERN)]
-Email = Annotated[str, Field(max_length=320, pattern=EMAIL_PATTERN), AfterValidator(text_only)]
+Email = Annotated[str, Field(max_length=EMAIL_LENGTH, pattern=EMAIL_PATTERN), AfterValidator(text_only)]
 Phone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(text_only)]
 Currency = Annotated[str, Field(pattern=CURRENCY_PATTERN)]
 Country = Annotated[str, Field(pattern=COUNTRY_PATTERN)]
@@ -179,7 +184,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 Key = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(text_only)]
 Scalar = Annotated[
-    Annotated[str, Field(max_length=2048), AfterValidator(text_only)] | Annotated[int, Field(ge=-(2**53), le=2**53)] | float | bool,
+    Annotated[str, Field(max_length=VALUE_LENGTH), AfterValidator(text_only)] | Annotated[int, Field(ge=-(2**53), le=2**53)] | float | bool,
     WrapValidator(one_scalar),
 ]
 Tags = Annotated[dict[Key, Name], Field(max_length=64)]

@@ -16,10 +16,11 @@ from pydantic import Field
 from services.ingest.adapters import connect_lens, connect_records
 from services.ingest.adapters.adapter import Adapter, Answer, Endpoint, Form, Outcome, Request, Unreadable
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import NAME_LENGTH, Node, json_body
+from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import Questions
 from services.ingest.adapters.signatures import check_token
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
+from shared.contracts.fields import NAME_LENGTH
 
 FIREHOSE_TOKEN = "x-amz-firehose-access-key"  # noqa: S105 - a header's name
 

@@ -10,9 +10,10 @@ from datetime import datetime
 from services.ingest.adapters.adapter import ChannelEvent
 from services.ingest.adapters.connect_records import channel_of
 from services.ingest.adapters.conversations import NO_TEXT
-from services.ingest.adapters.node import TEXT_LENGTH, Node
+from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.scales import pointed
+from shared.contracts.fields import TEXT_LENGTH
 
 CUSTOMER = "CUSTOMER"
 

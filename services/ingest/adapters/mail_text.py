@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from html import unescape
 from itertools import takewhile
 
-from services.ingest.adapters.node import TEXT_LENGTH
+from shared.contracts.fields import TEXT_LENGTH
 
 MOST_HTML = 200_000
 """Characters that are looked at; mails of more are newsletters."""

@@ -14,11 +14,8 @@ from zoneinfo import ZoneInfo
 
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Unreadable
-from shared.contracts.fields import EMAIL_PATTERN
+from shared.contracts.fields import EMAIL_LENGTH, EMAIL_PATTERN, NAME_LENGTH, TEXT_LENGTH
 
-TEXT_LENGTH = 50_000
-NAME_LENGTH = 256
-EMAIL_LENGTH = 320
 PHONE_LENGTH = 64
 LONGEST = 1e9
 """Seconds, about thirty years."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from services.ingest.adapters.adapter import ChannelEvent
 from services.ingest.adapters.conversations import NO_TEXT
-from services.ingest.adapters.node import TEXT_LENGTH
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.scales import pointed
+from shared.contracts.fields import TEXT_LENGTH
 
 REVIEW = "review"
 FEWEST, MOST = 1, 5

@@ -17,11 +17,12 @@ from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, Answer, ChannelEvent, Endpoint, Form, NotProven, Outcome, Request, Unreadable
 from services.ingest.adapters.conversations import NO_TEXT
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import NAME_LENGTH, Node
+from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import Questions, answered, present
 from services.ingest.adapters.signatures import proof_asked_for
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
 from services.ingest.adapters.xml import local, xml_body
+from shared.contracts.fields import NAME_LENGTH
 
 ACK = Answer(
     200,

@@ -13,9 +13,10 @@ from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, Answer, ChannelEvent, Endpoint, Form, Outcome, Request
 from services.ingest.adapters.conversations import LAST_REVISION, REMOVED, Treated, said
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import NAME_LENGTH, Node, json_body
+from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.signatures import check_fresh, check_hmac
+from shared.contracts.fields import NAME_LENGTH
 
 
 class Secrets(Form):

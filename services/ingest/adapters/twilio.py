@@ -17,10 +17,10 @@ from services.ingest.adapters.adapter import Adapter, Answer, Endpoint, Form, No
 from services.ingest.adapters.conversations import Treated
 from services.ingest.adapters.forms import fields, form, query
 from services.ingest.adapters.gathering import gathered
-from services.ingest.adapters.node import NAME_LENGTH
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import Question, Questions
 from services.ingest.adapters.signatures import base64_text, check_any, proof_asked_for
+from shared.contracts.fields import NAME_LENGTH
 
 NOTHING_TO_SAY = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
 """TwiML without a verb: no reply to a text message; a call ends."""

@@ -15,8 +15,9 @@ from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Ou
 from services.ingest.adapters.conversations import MESSAGING, Conversations, of, rated, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.meta import MetaSecrets
-from services.ingest.adapters.node import NAME_LENGTH, Node
+from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import present
+from shared.contracts.fields import NAME_LENGTH
 
 
 def receive(request: Request, endpoint: Endpoint[MetaSecrets, Conversations]) -> Outcome:

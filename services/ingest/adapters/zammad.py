@@ -14,9 +14,10 @@ from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Fo
 from services.ingest.adapters.conversations import Treated, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.markup import plain
-from services.ingest.adapters.node import NAME_LENGTH, Node, json_body
+from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.signatures import check_hmac
+from shared.contracts.fields import NAME_LENGTH
 
 _CHANNELS = {
     "email": "email",

@@ -11,10 +11,9 @@ from services.ingest.personal.pseudonyms import Pseudonyms
 from services.ingest.personal.redaction import KINDS, Redactor
 from shared.contracts.access import TenantRecord
 from shared.contracts.decoding import Submitted
+from shared.contracts.fields import EMAIL_LENGTH, NAME_LENGTH, TEXT_LENGTH, VALUE_LENGTH
 from shared.errors import Unavailable
 
-LONGEST_TEXT, LONGEST_NAME, LONGEST_VALUE, LONGEST_EMAIL = 50_000, 256, 2048, 320
-"""What the contract lets a text, a name, an attribute and an address have: a mark may be longer than what it stands for."""
 FREE_TEXTS = ("text", "comment", "remedy_sought", "reason", "next_step", "transcript_excerpt")
 """Fields of `data` that hold whatever somebody typed, beside answers, tags and attributes."""
 
@@ -43,9 +42,9 @@ class Policy:
         if self._redactor is not None:
             redact = self._redactor.redact
             _redact(data, customer, redact)
-            subject = subject and redact(subject)[:LONGEST_NAME]
+            subject = subject and redact(subject)[:NAME_LENGTH]
             extensions = {
-                name: redact(value)[:LONGEST_VALUE] if isinstance(value, str) else value for name, value in event.extensions.items()
+                name: redact(value)[:VALUE_LENGTH] if isinstance(value, str) else value for name, value in event.extensions.items()
             }
         return msgspec.structs.replace(event, data=_encode(data), customer_id=customer.get("id"), subject=subject, extensions=extensions)
 
@@ -54,7 +53,7 @@ def _normalise(customer: dict[str, Any], region: str | None) -> None:
     """What is no address or number after all stays as it was sent."""
     if customer.get("email") is not None:
         email = normal_email(customer["email"])
-        customer["email"] = email if is_email(email) and len(email) <= LONGEST_EMAIL else customer["email"]
+        customer["email"] = email if is_email(email) and len(email) <= EMAIL_LENGTH else customer["email"]
     if customer.get("phone") is not None:
         customer["phone"] = to_e164(customer["phone"], region)
 
@@ -75,12 +74,12 @@ def _hide(data: dict[str, Any], customer: dict[str, Any], pseudonyms: Pseudonyms
 
 def _redact(data: dict[str, Any], customer: dict[str, Any], redact: Callable[[str], str]) -> None:
     for answer in data.get("answers") or ():
-        _redact_fields(answer, ("text",), redact, LONGEST_TEXT)
-        _redact_fields(answer, ("choice",), redact, LONGEST_NAME)
-    _redact_fields(data, FREE_TEXTS, redact, LONGEST_TEXT)
+        _redact_fields(answer, ("text",), redact, TEXT_LENGTH)
+        _redact_fields(answer, ("choice",), redact, NAME_LENGTH)
+    _redact_fields(data, FREE_TEXTS, redact, TEXT_LENGTH)
     tags, attributes = data.get("tags") or {}, customer.get("attributes") or {}
-    _redact_fields(tags, tags, redact, LONGEST_NAME)
-    _redact_fields(attributes, attributes, redact, LONGEST_VALUE)
+    _redact_fields(tags, tags, redact, NAME_LENGTH)
+    _redact_fields(attributes, attributes, redact, VALUE_LENGTH)
 
 
 def _redact_fields(holder: dict[str, Any], fields: Mapping[str, Any] | tuple[str, ...], redact: Callable[[str], str], longest: int) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.adapters.adapter import Unreadable
-from services.ingest.adapters.node import NAME_LENGTH, TEXT_LENGTH, Node, json_body
+from services.ingest.adapters.node import Node, json_body
+from shared.contracts.fields import NAME_LENGTH, TEXT_LENGTH
 
 UTC_ZONE = ZoneInfo("UTC")
 
