@@ -18,7 +18,10 @@ from services.ingest.surveys.store.invitations import Invitation
 from shared.database.outbox import OutboxRecord
 from shared.observability.tracing import current_traceparent, traceparent_from
 
-CHANNELS: dict[Way, str] = {"email": "email", "sms": "sms", "wechat": "messaging", "link": "web", "call": "phone"}
+CHANNELS: dict[Way, str] = {
+    "email": "email", "sms": "sms", "wechat": "messaging", "call": "phone", "link": "web", "chat": "chat", "ivr": "phone",
+}  # fmt: skip
+AT_A_PLACE = "store"
 
 
 class SurveyEvents:
@@ -54,7 +57,8 @@ class SurveyEvents:
         return self._judged(tenant, f"/channels/form/{endpoint}", type, id, data, now)
 
     def _records(self, invitation: Invitation, type: str, id: str, data: Mapping[str, Any], now: datetime) -> list[OutboxRecord]:
-        common = {"channel": CHANNELS[invitation.way], "language": invitation.language, **invitation.context}
+        channel = CHANNELS[invitation.way] if invitation.place is None else AT_A_PLACE
+        common = {"channel": channel, "language": invitation.language, **invitation.context}
         if customer := _customer(invitation):
             common["customer"] = customer
         return self._judged(invitation.tenant, f"/surveys/{invitation.survey}", type, id, {**common, **data}, now)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.ingest.surveys.domain.definition import Way
+from services.ingest.surveys.domain.definition import GIVEN_OUT, Way
 from services.ingest.surveys.domain.people import Contact, address_of, language_for, way_for
 from services.ingest.surveys.domain.sampling import Stratum
 from services.ingest.surveys.domain.timing import ask_at, next_allowed
@@ -49,7 +49,7 @@ def zone_of(contact: Contact, survey: Survey) -> ZoneInfo:
 
 def _usable(candidate: Candidate) -> Way | None:
     way = candidate.way
-    return way if way == "link" or (way is not None and address_of(candidate.contact, way)) else None
+    return way if way in GIVEN_OUT or (way is not None and address_of(candidate.contact, way)) else None
 
 
 def plan(survey: Survey, candidate: Candidate, possible: frozenset[Way], now: datetime, *, passed_over: str | None = None) -> Invitation:
@@ -70,7 +70,7 @@ def plan(survey: Survey, candidate: Candidate, possible: frozenset[Way], now: da
         tenant=survey.tenant, id=candidate.id, survey=survey.id, version=survey.version, mode=document.mode,
         state="planned" if reason is None else "passed_over", reason=reason, case_id=candidate.case,
         person=keys[0] if keys else None, person_keys=keys, contact=contact.model_dump(exclude_none=True), context=dict(candidate.context),
-        segment=stratum.segment, region=stratum.region, product=stratum.product, period=candidate.period,
+        place=None, segment=stratum.segment, region=stratum.region, product=stratum.product, period=candidate.period,
         way=way or candidate.way or document.ways[0], language=language_for(contact.language, document.languages),
         sends=0, reminders=document.reminders if candidate.reminders is None else candidate.reminders,
         next_at=at if reason is None else None, created_at=now, expires_at=expires_at, sent_at=None, opened_at=None, answered_at=None,

@@ -43,13 +43,14 @@ survey_invitations = sa.Table(
     sa.Column("survey", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("mode", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False, comment="planned, sent, passed_over, cancelled, failed"),
+    sa.Column("state", sa.Text, nullable=False, comment="planned, sent, walked_in, passed_over, cancelled, failed"),
     sa.Column("reason", sa.Text, comment="of the last three"),
     sa.Column("case_id", sa.Text),
     sa.Column("person", sa.Text, comment="the key by which a customer is counted; null for nobody in particular"),
     sa.Column("person_keys", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("contact", pg.JSONB, nullable=False, comment="personal"),
     sa.Column("context", pg.JSONB, nullable=False, comment="what every event about it says beside the customer"),
+    sa.Column("place", sa.Text, comment="where somebody walked in and answered without having been asked"),
     sa.Column("segment", sa.Text, nullable=False),
     sa.Column("region", sa.Text, nullable=False),
     sa.Column("product", sa.Text, nullable=False),
@@ -139,4 +140,72 @@ survey_notes = sa.Table(
     sa.ForeignKeyConstraint(["tenant", "survey"], ["surveys.tenant", "surveys.id"]),
     sa.Index(None, "next_at", postgresql_where=sa.text("next_at IS NOT NULL")),
     comment="what was changed, as respondents are told",
+)
+
+survey_places = sa.Table(
+    "survey_places",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True, comment="stands in the public address"),
+    sa.Column("survey", sa.Text, nullable=False),
+    sa.Column("context", pg.JSONB, nullable=False, comment="what every answer given there says"),
+    sa.Column("kiosk", sa.Boolean, nullable=False, comment="one screen for many people, who must not see each other's answers"),
+    sa.Column("created_at", INSTANT, nullable=False),
+    sa.Column("closed_at", INSTANT),
+    sa.ForeignKeyConstraint(["tenant", "survey"], ["surveys.tenant", "surveys.id"]),
+    sa.Index(None, "id", unique=True),
+    comment="standing addresses at which anybody may answer",
+)
+
+survey_replies = sa.Table(
+    "survey_replies",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("message", sa.Uuid, primary_key=True, comment="hash of the event's source and id"),
+    sa.Column("invitation", sa.Text, nullable=False),
+    sa.Column("at", INSTANT, nullable=False),
+    comment="messages that were answers, so that each is one once",
+)
+
+survey_rewards = sa.Table(
+    "survey_rewards",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("survey", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False, comment="1, 2, 3 … without gaps"),
+    sa.Column("invitation", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, comment="points, coupon, draw"),
+    sa.Column("points", sa.Integer),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.ForeignKeyConstraint(["tenant", "invitation"], ["survey_invitations.tenant", "survey_invitations.id"]),
+    sa.Index(None, "tenant", "invitation", unique=True),
+    comment="what a completed survey has earned, whatever its answers are",
+)
+
+survey_coupons = sa.Table(
+    "survey_coupons",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("survey", sa.Text, primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, sa.Identity(), nullable=False, comment="in the order in which they came"),
+    sa.Column("invitation", sa.Text, comment="whose completion it was given for; null while it is free"),
+    sa.ForeignKeyConstraint(["tenant", "survey"], ["surveys.tenant", "surveys.id"]),
+    sa.Index("ix_survey_coupons_free", "tenant", "survey", "position", postgresql_where=sa.text("invitation IS NULL")),
+    sa.Index("ix_survey_coupons_given", "tenant", "invitation", unique=True, postgresql_where=sa.text("invitation IS NOT NULL")),
+)
+
+survey_draws = sa.Table(
+    "survey_draws",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("survey", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seed", sa.Text, nullable=False),
+    sa.Column("up_to", sa.Integer, nullable=False, comment="the last reward that took part; the next draw begins after it"),
+    sa.Column("entrants", pg.ARRAY(sa.Integer), nullable=False, comment="numbers of rewards"),
+    sa.Column("winners", pg.ARRAY(sa.Integer), nullable=False, comment="numbers of rewards, in the order in which they were drawn"),
+    sa.Column("created_at", INSTANT, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["tenant", "survey"], ["surveys.tenant", "surveys.id"]),
 )

@@ -11,8 +11,10 @@ from services.ingest.surveys.domain.questions import CLOSED_SECONDS, Lang, Part,
 from shared.contracts.fields import Name
 
 Mode = Literal["after", "instant", "wave", "follow_up"]
-Way = Literal["email", "sms", "wechat", "link", "call"]
+Way = Literal["email", "sms", "wechat", "call", "link", "chat", "ivr"]
 """How an invitation reaches the customer."""
+GIVEN_OUT: frozenset[Way] = frozenset({"link", "chat", "ivr"})
+"""Handed at once to whoever has the customer before them: a till, a chat, a telephone menu. Nothing is sent."""
 
 FEWEST, MOST = 5, 10
 SHORTEST_MINUTES, LONGEST_MINUTES = 3, 5
@@ -60,10 +62,12 @@ class Wave(Part):
 
 
 class Incentive(Part):
-    """Thanks for taking part, promised before the first answer and given whatever the answers are."""
+    """Thanks for taking part, promised before the first answer and given whatever the answers are. Points and a place in a draw need
+    somebody to give them to; a coupon is for everybody."""
 
     kind: Literal["points", "coupon", "draw"]
     text: Texts
+    points: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
 class SurveyDocument(Part):
@@ -81,7 +85,9 @@ class SurveyDocument(Part):
     sampling: Sampling | None = None
     earliest_hours: Annotated[float, Field(ge=0, le=720)] = 24
     latest_hours: Annotated[float, Field(gt=0, le=8760)] = 48
-    ways: Annotated[tuple[Way, ...], Field(min_length=1, max_length=5)] = ("email", "sms", "wechat", "call")
+    by_reply: bool = False
+    """Whether text messages ask to be answered in reply: the number that they come from must be an endpoint of the tenant's."""
+    ways: Annotated[tuple[Way, ...], Field(min_length=1, max_length=7)] = ("email", "sms", "wechat", "call")
     """Those that may be used, the preferred one first; the customer's own preference goes before it."""
     quiet: QuietHours = QuietHours()
     fatigue_days: Annotated[int, Field(ge=0, le=366)] = 30
@@ -108,7 +114,16 @@ class SurveyDocument(Part):
             raise ValueError("latest_hours must be greater than earliest_hours")
         if (self.wave is not None) != (self.mode == "wave"):
             raise ValueError("mode wave and the field wave belong together")
+        if self.by_reply and any(question.prompts > 1 for question in self.questions):
+            raise ValueError("by_reply needs questions that one reply answers: leave pairs and importance out")
+        if self.incentive is not None and self.incentive.points is not None and self.incentive.kind != "points":
+            raise ValueError("incentive.points belongs to the kind points")
         return self
+
+    @property
+    def strata(self) -> frozenset[str]:
+        """By what of segment, region and product those asked are told apart in samples and results: all, unless the sample says less."""
+        return frozenset(("segment", "region", "product") if self.sampling is None else self.sampling.by)
 
     @property
     def prompts(self) -> int:

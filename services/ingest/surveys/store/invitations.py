@@ -21,7 +21,7 @@ from shared.database.timers import wake
 
 CHANNEL = "hearback_survey_invitations"
 Purpose = Literal["answer", "unsubscribe"]
-State = Literal["planned", "sent", "passed_over", "cancelled", "failed"]
+State = Literal["planned", "sent", "walked_in", "passed_over", "cancelled", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Invitation:
     person_keys: Sequence[str]
     contact: Mapping[str, Any]
     context: Mapping[str, Any]
+    place: str | None
     segment: str
     region: str
     product: str
@@ -72,7 +73,12 @@ class Invitation:
     @property
     def number(self) -> int:
         """A number of its own, by which it gets its block of a survey that is split."""
-        return int.from_bytes(sha256(self.id.encode()).digest()[:8], "big")
+        return number_of(self.id)
+
+
+def number_of(id: str) -> int:
+    """The number of the invitation with this id."""
+    return int.from_bytes(sha256(id.encode()).digest()[:8], "big")
 
 
 async def add_invitations(session: AsyncSession, invitations: Iterable[Invitation]) -> set[tuple[str, str]]:
