@@ -14,6 +14,7 @@ endpoints = sa.Table(
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("zone", sa.Text, nullable=False),
+    sa.Column("country", sa.Text),
     sa.Column("options", sa.JSON, nullable=False),  # not JSONB, which forgets the order of members
     sa.Column("calls_per_minute", sa.Integer, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
@@ -90,6 +91,7 @@ fetches = sa.Table(
     sa.Column("next_at", INSTANT, nullable=False),
     sa.Column("attempt", sa.BigInteger, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("broken_off", sa.Integer, server_default="0", nullable=False),
     sa.Column("trying_since", INSTANT, nullable=False),
     sa.Column("last_error", sa.Text),
     sa.Column("created_at", INSTANT, nullable=False),
