@@ -61,8 +61,8 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
         written = [FEEDBACK_EVENTS, FEEDBACK_BACKFILL, ACCESS, *map(dead_topic, surveys.TOPICS)]
         producer = Producer(kafka, "hearback-ingest", written, settings.queue_bytes)
         stack.push_async_callback(producer.close)
-        policies = Policies(access.tenants, settings.pseudonyms_master)
-        intake = Intake(settings, producer, IngestMetrics(registry), policies)
+        metrics = IngestMetrics(registry)
+        intake = Intake(settings, producer, metrics, Policies(access.tenants, settings.pseudonyms_master, metrics.redacted))
         loops: list[Loop] = [producer, access.copy]
         routers: list[APIRouter] = []
         if roles - {"events"}:

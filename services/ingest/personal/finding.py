@@ -8,6 +8,8 @@ from services.ingest.personal.forms import (
     ANY_NUMERIC,
     CALLED_BEFORE,
     CARDS,
+    CURRENCIES_BEFORE,
+    DAY_BEHIND,
     DAYS,
     IBAN_HEAD,
     LETTERED,
@@ -166,7 +168,7 @@ class Numbers:
             self._looks -= 1
             if len(digits) < SHORTEST:
                 return None
-            if len(digits) <= LONGEST and (self._may_be_called(written, digits, plus=plus) or self._is_named(written, start)):
+            if len(digits) <= LONGEST and (self._may_be_called(written, start, digits, plus=plus) or self._is_named(written, start)):
                 opened = start - plus
                 return Found(opened - (text[opened - 1 : opened] == "("), end, "phone")
         return None
@@ -175,13 +177,16 @@ class Numbers:
         """Where a number that begins here may end, the furthest first: behind a group of digits that hangs on no letter."""
         text = self._text
         last = min(cluster_end, start + LONGEST_WRITTEN_PHONE)
+        day = DAY_BEHIND.search(text, start, cluster_end)
+        if day is not None:
+            last = min(last, day.start())
         ends = [group.end() for group in _GROUP.finditer(text, start, last)]
-        behind = text[ends[-1] : ends[-1] + 1]
+        behind = text[ends[-1] : ends[-1] + 1] if ends else ""
         if behind.isascii() and behind.isalnum():
             ends.pop()
         return ends[::-1]
 
-    def _may_be_called(self, written: str, digits: str, *, plus: bool) -> bool:
+    def _may_be_called(self, written: str, start: int, digits: str, *, plus: bool) -> bool:
         if plus:
             return is_international(digits)
         if digits.startswith("00"):
@@ -189,7 +194,7 @@ class Numbers:
         region = self._wanted.region
         if region is None or not is_national(digits, region, spaced=len(written) > len(digits)):
             return False
-        return NO_PHONES.fullmatch(written) is None
+        return NO_PHONES.fullmatch(written) is None and CURRENCIES_BEFORE.search(self._text, max(0, start - 5), start) is None
 
     def _is_named(self, written: str, start: int) -> bool:
         """Whether words right before it say that it can be called."""

@@ -124,7 +124,13 @@ DAYS = re.compile(
     r"|[0-9]{4}[./-][0-9]{1,2}[./-][0-9]{1,2}(?: [0-9]{1,2})?"
     r"|(?:19|20)[0-9]{2}[ /-]+(?:19|20)[0-9]{2}"
 )
+DAY_BEHIND = re.compile(
+    r"(?<= )(?:[0-9]{1,2}[./-][0-9]{1,2}[./-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[./-][0-9]{1,2}[./-][0-9]{1,2})(?![0-9])"
+)
+"""A day that stands behind a number, and is no part of it."""
+CURRENCIES_BEFORE = re.compile(r"(?:[$€£¥₹]|\b(?:EUR|USD|GBP|CNY|INR|BRL)) ?\Z")
 NO_PHONES = re.compile(
     r"[0-9]{1,3}(?:\.[0-9]{3})+"  # thousands
+    r"|[0-9]+\.[0-9]{1,2}"  # a decimal number
     r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}"  # an address of the internet
 )

@@ -19,6 +19,9 @@ _ITALIAN_ODD = dict(
         strict=True,
     )
 )
+_ITALIAN_OMOCODIA = str.maketrans("LMNPQRSTUV", "0123456789")
+"""Letters that stand for digits where two people would have the same code."""
+_CHINESE_PROVINCES = {*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82, 83}
 _NINO_NEVER = {"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"}
 
 
@@ -37,7 +40,10 @@ def is_gb_nino(text: str) -> bool:
 
 
 def is_de_tax_id(digits: str) -> bool:
-    """Steuer-Identifikationsnummer: of the first ten digits exactly one appears twice or three times; ISO/IEC 7064 mod 11,10."""
+    """Steuer-Identifikationsnummer: of the first ten digits exactly one appears twice or three times; ISO/IEC 7064 mod 11,10.
+
+    https://de.wikipedia.org/wiki/Steuerliche_Identifikationsnummer
+    """
     if digits[0] == "0":
         return False
     repeated = sorted(count for count in Counter(digits[:10]).values() if count > 1)
@@ -51,15 +57,19 @@ def is_de_tax_id(digits: str) -> bool:
 
 
 def is_cn_resident_id(text: str) -> bool:
-    """居民身份证号码, GB 11643-1999: a day that exists, and ISO/IEC 7064 mod 11-2."""
-    if not _is_day(int(text[6:10]), int(text[10:12]), int(text[12:14])) or not 1900 <= int(text[6:10]) < 2100 or text[0] == "0":
+    """居民身份证号码, GB 11643-1999: a province and a day that exist, and ISO/IEC 7064 mod 11-2."""
+    year = int(text[6:10])
+    if int(text[:2]) not in _CHINESE_PROVINCES or not 1900 <= year < 2100 or not _is_day(year, int(text[10:12]), int(text[12:14])):
         return False
     total = sum(int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(text[:17]))
     return "10X98765432"[total % 11] == text[17]
 
 
 def is_fr_nir(text: str) -> bool:
-    """Numéro de sécurité sociale: 13 characters, 2A and 2B for Corsica, and a key modulo 97."""
+    """Numéro de sécurité sociale: 13 characters, 2A and 2B for Corsica, and a key modulo 97.
+
+    https://fr.wikipedia.org/wiki/Numéro_de_sécurité_sociale_en_France
+    """
     number, key = text[:13].replace("2A", "19", 1).replace("2B", "18", 1), text[13:]
     if not number.isdigit() or number[0] not in "123478" or not 1 <= int(key) <= 97:
         return False
@@ -68,26 +78,35 @@ def is_fr_nir(text: str) -> bool:
 
 
 def is_es_dni(text: str) -> bool:
-    """DNI (eight digits and a letter) or NIE (X, Y or Z, seven digits and a letter)."""
+    """DNI (eight digits and a letter) or NIE (X, Y or Z, seven digits and a letter).
+
+    https://es.wikipedia.org/wiki/Número_de_identificación_fiscal
+    """
     number = str("XYZ".index(text[0])) + text[1:8] if text[0] in "XYZ" else text[:8]
     return _SPANISH[int(number) % 23] == text[8]
 
 
 def is_it_tax_code(text: str) -> bool:
-    """Codice fiscale: sixteen characters, the last a check letter."""
+    """Codice fiscale: sixteen characters, the last a check letter; the day is 40 higher for women.
+
+    https://www.agenziaentrate.gov.it/portale/web/guest/schede/istanze/richiesta-ts_cf/informazioni-codificazione-pf
+    """
+    day = int(text[9:11].translate(_ITALIAN_OMOCODIA))
+    if not (1 <= day <= 31 or 41 <= day <= 71):
+        return False
     odd = sum(_ITALIAN_ODD[char] for char in text[0:15:2])
     even = sum(int(char) if char.isdigit() else ord(char) - ord("A") for char in text[1:15:2])
     return chr(ord("A") + (odd + even) % 26) == text[15]
 
 
 def is_nl_bsn(digits: str) -> bool:
-    """Burgerservicenummer: the eleven test."""
+    """Burgerservicenummer: the eleven test. https://nl.wikipedia.org/wiki/Burgerservicenummer"""
     weighed = sum(int(digit) * weight for digit, weight in zip(digits, (9, 8, 7, 6, 5, 4, 3, 2, -1), strict=True))
     return weighed % 11 == 0 and len(set(digits)) > 1
 
 
 def is_br_cpf(digits: str) -> bool:
-    """CPF: two check digits modulo 11."""
+    """CPF: two check digits modulo 11. https://pt.wikipedia.org/wiki/Cadastro_de_Pessoas_Físicas"""
     for length in (9, 10):
         total = sum(int(digit) * weight for digit, weight in zip(digits, range(length + 1, 1, -1), strict=False))
         if total * 10 % 11 % 10 != int(digits[length]):
@@ -96,7 +115,7 @@ def is_br_cpf(digits: str) -> bool:
 
 
 def is_in_aadhaar(digits: str) -> bool:
-    """Aadhaar: never begins with 0 or 1; Verhoeff's check digit."""
+    """Aadhaar: never begins with 0 or 1; Verhoeff's check digit. https://en.wikipedia.org/wiki/Verhoeff_algorithm"""
     check = "0"
     for place, digit in enumerate(reversed(digits)):
         check = _VERHOEFF_D[int(check)][int(_VERHOEFF_P[place % 8][int(digit)])]

@@ -2,9 +2,13 @@
 
 import re
 from functools import cache, lru_cache
+from typing import Annotated
 
 import phonenumbers
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, NumberParseException, PhoneMetadata, PhoneNumberFormat
+from pydantic import AfterValidator
+
+from shared.contracts.fields import Country
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NOTHING = re.compile("(?!)")
@@ -24,9 +28,14 @@ def to_e164(phone: str, region: str | None) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else phone
 
 
-def has_numbers(region: str) -> bool:
-    """Whether a country (ISO 3166) has a telephone network of its own."""
-    return region in phonenumbers.SUPPORTED_REGIONS
+def _with_numbers(country: str) -> str:
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("is no country of ISO 3166 with a telephone network")
+    return country
+
+
+Home = Annotated[Country, AfterValidator(_with_numbers)]
+"""A country that phone numbers can be at home in."""
 
 
 def is_international(digits: str) -> bool:

@@ -9,6 +9,7 @@ from services.ingest.personal.emails import is_email, normal_email
 from services.ingest.personal.phones import to_e164
 from services.ingest.personal.pseudonyms import Pseudonyms
 from services.ingest.personal.redaction import KINDS, Redactor
+from services.ingest.personal.urls import redacted_url
 from shared.contracts.access import TenantRecord
 from shared.contracts.decoding import Submitted
 from shared.contracts.fields import EMAIL_LENGTH, NAME_LENGTH, TEXT_LENGTH, VALUE_LENGTH
@@ -16,6 +17,8 @@ from shared.errors import Unavailable
 
 FREE_TEXTS = ("text", "comment", "remedy_sought", "reason", "next_step", "transcript_excerpt")
 """Fields of `data` that hold whatever somebody typed, beside answers, tags and attributes."""
+IDS = ("thread", "interaction_id", "reply_to", "referred_customer")
+"""Fields of `data` that may be made of the customer's address or number; a messenger's thread often is."""
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
@@ -36,9 +39,11 @@ class Policy:
         data = _decode(event.data)
         customer = data.get("customer") or {}
         _normalise(customer, region or self._region)
+        id, subject, extensions = event.id, event.subject, event.extensions
         if self._pseudonyms is not None:
+            hidden, phone = self._pseudonyms.id, customer.get("phone")
+            id, subject = id and hidden(id, phone), subject and hidden(subject, phone)
             _hide(data, customer, self._pseudonyms)
-        subject, extensions = event.subject, event.extensions
         if self._redactor is not None:
             redact = self._redactor.redact
             _redact(data, customer, redact)
@@ -46,7 +51,9 @@ class Policy:
             extensions = {
                 name: redact(value)[:VALUE_LENGTH] if isinstance(value, str) else value for name, value in event.extensions.items()
             }
-        return msgspec.structs.replace(event, data=_encode(data), customer_id=customer.get("id"), subject=subject, extensions=extensions)
+        return msgspec.structs.replace(
+            event, id=id, data=_encode(data), customer_id=customer.get("id"), subject=subject, extensions=extensions
+        )
 
 
 def _normalise(customer: dict[str, Any], region: str | None) -> None:
@@ -62,14 +69,14 @@ def _hide(data: dict[str, Any], customer: dict[str, Any], pseudonyms: Pseudonyms
     """Names beside a pseudonym would give it away, so they go."""
     data.pop("author", None)
     customer.pop("name", None)
-    for holder, field, hidden in (
-        (customer, "email", pseudonyms.email),
-        (customer, "phone", pseudonyms.phone),
-        (customer, "id", pseudonyms.id),
-        (data, "referred_customer", pseudonyms.id),
-    ):
-        if holder.get(field) is not None:
-            holder[field] = hidden(holder[field])
+    phone = customer.get("phone")
+    for holder, fields in ((customer, ("id",)), (data, IDS)):
+        for field in fields:
+            if holder.get(field) is not None:
+                holder[field] = pseudonyms.id(holder[field], phone)
+    for field, hidden in (("email", pseudonyms.email), ("phone", pseudonyms.phone)):
+        if customer.get(field) is not None:
+            customer[field] = hidden(customer[field])
 
 
 def _redact(data: dict[str, Any], customer: dict[str, Any], redact: Callable[[str], str]) -> None:
@@ -77,6 +84,7 @@ def _redact(data: dict[str, Any], customer: dict[str, Any], redact: Callable[[st
         _redact_fields(answer, ("text",), redact, TEXT_LENGTH)
         _redact_fields(answer, ("choice",), redact, NAME_LENGTH)
     _redact_fields(data, FREE_TEXTS, redact, TEXT_LENGTH)
+    _redact_fields(data, ("url",), lambda url: redacted_url(url, redact), VALUE_LENGTH)
     tags, attributes = data.get("tags") or {}, customer.get("attributes") or {}
     _redact_fields(tags, tags, redact, NAME_LENGTH)
     _redact_fields(attributes, attributes, redact, VALUE_LENGTH)
@@ -90,11 +98,15 @@ def _redact_fields(holder: dict[str, Any], fields: Mapping[str, Any] | tuple[str
 
 
 class Policies:
-    """The policies of all tenants, as their records say at this moment. `tenants` is the process's own copy of them, which changes."""
+    """The policies of all tenants, as their records say at this moment. `tenants` is the process's own copy of them, which changes.
 
-    def __init__(self, tenants: Mapping[str, TenantRecord], master: bytes | None) -> None:
+    `redacted` is told of every mark that is made, by its kind.
+    """
+
+    def __init__(self, tenants: Mapping[str, TenantRecord], master: bytes | None, redacted: Callable[[str], None] = lambda _: None) -> None:
         self._tenants = tenants
         self._master = master
+        self._redacted = redacted
         self._made: dict[str, tuple[TenantRecord, Policy]] = {}
 
     def of(self, tenant: str) -> Policy:
@@ -109,7 +121,8 @@ class Policies:
 
     def _make(self, settings: TenantRecord) -> Policy:
         region = settings.country
-        redactor = Redactor(settings.redacted or KINDS, settings.national_ids, region) if settings.redaction else None
+        kinds = settings.redacted or KINDS
+        redactor = Redactor(kinds, settings.national_ids, region, self._redacted) if settings.redaction else None
         if not settings.pseudonyms:
             return Policy(region, redactor)
         if self._master is None:

@@ -7,7 +7,7 @@ no check digit, or a weak one, needs the country to be the tenant's, or words be
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from services.ingest.personal.emails import emails
 from services.ingest.personal.finding import Found, Numbers, Wanted
@@ -31,10 +31,20 @@ _TO_FOLD = re.compile("[" + "".join(chr(code) for code in _FOLDED if _FOLDED[cod
 
 
 class Redactor:
-    """Redaction as one tenant wants it: which kinds, whose weak national ids count, and where phone numbers are national."""
+    """Redaction as one tenant wants it: which kinds, whose weak national ids count, and where phone numbers are national.
 
-    def __init__(self, kinds: Iterable[str] = KINDS, countries: Iterable[str] = (), region: str | None = None) -> None:
+    `marked` is told of every mark that is made, by its kind.
+    """
+
+    def __init__(
+        self,
+        kinds: Iterable[str] = KINDS,
+        countries: Iterable[str] = (),
+        region: str | None = None,
+        marked: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._kinds = frozenset(kinds)
+        self._marked = marked
         self._wanted = Wanted(self._kinds, frozenset({*countries, *([] if region is None else [region])}), region)
 
     def redact(self, text: str) -> str:
@@ -43,8 +53,11 @@ class Redactor:
             found = self._found(text)
             if not found:
                 return text
-            text = _marked(text, found)
-        return _LONG_CLUSTER.sub("[number]", text)
+            text = self._with_marks(text, found)
+        text, dense = _LONG_CLUSTER.subn("[number]", text)
+        for _ in range(dense):
+            self._marked("number")
+        return text
 
     def _found(self, text: str) -> Sequence[Found]:
         plain = text if text.isascii() or _TO_FOLD.search(text) is None else text.translate(_FOLDED)
@@ -53,14 +66,14 @@ class Redactor:
             found = sorted([*found, *(Found(start, end, "email") for start, end in emails(plain))])
         return found
 
-
-def _marked(text: str, found: Sequence[Found]) -> str:
-    """The text with a mark for each of these, which may overlap: the first, and of those the longest, wins."""
-    parts: list[str] = []
-    at = 0
-    for start, end, kind in found:
-        if start >= at:
-            parts += (text[at:start], f"[{kind}]")
-            at = end
-    parts.append(text[at:])
-    return "".join(parts)
+    def _with_marks(self, text: str, found: Sequence[Found]) -> str:
+        """The text with a mark for each of these, which may overlap: the first, and of those the longest, wins."""
+        parts: list[str] = []
+        at = 0
+        for start, end, kind in found:
+            if start >= at:
+                parts += (text[at:start], f"[{kind}]")
+                at = end
+                self._marked(kind)
+        parts.append(text[at:])
+        return "".join(parts)

@@ -62,6 +62,19 @@ def test_a_resident_id_names_a_day_that_exists(day: str) -> None:
         assert not CHECKS["CN"](f"110105{day}002{check}")
 
 
+def test_a_resident_id_begins_with_a_province_that_exists() -> None:
+    for check in "0123456789X":
+        assert not CHECKS["CN"](f"99999919491231002{check}")
+
+
+@pytest.mark.parametrize("day", ["00", "32", "40", "72"])
+def test_a_codice_fiscale_names_a_day_which_for_women_is_forty_higher(day: str) -> None:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+    assert any(CHECKS["IT"](f"RSSMRA85T50A562{check}") for check in letters)
+    assert not any(CHECKS["IT"](f"RSSMRA85T{day}A562{check}") for check in letters)
+
+
 @pytest.mark.parametrize("number", CARDS)
 def test_a_card_has_a_networks_prefix_and_length_and_its_check_digit(number: str) -> None:
     changed = number[:-1] + str((int(number[-1]) + 1) % 10)

@@ -87,6 +87,39 @@ def test_every_free_text_is_redacted_and_nothing_else() -> None:
     assert (found.data.customer.email, found.data.interaction_id) == ("ann@example.com", "4111111111111111")
 
 
+@pytest.mark.parametrize(
+    ("url", "left"),
+    [
+        ("https://x.example/p/4111111111111111?mail=ann%40x.example&card=4111+1111+1111+1111&n=7#a@b.com",
+         "https://x.example/p/4111111111111111?mail=[email]&card=[card]&n=7#[email]"),
+        ("https://x.example/of/ann%40x.example/9", "https://x.example/of/[email]/9"),
+        ("https://social.example/@ann/1?x=%E6%BC%A2", "https://social.example/@ann/1?x=%E6%BC%A2"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_the_query_of_a_web_address_is_redacted_and_the_page_stays(url: str, left: str) -> None:
+    event = complaint()
+    event |= {"type": "feedback.comment_posted.v1", "data": {"channel": "review", "text": "good", "url": url}}
+
+    assert stored(event, redaction=True).data.url == left
+
+
+def test_ids_are_not_redacted_for_two_events_would_become_one() -> None:
+    event = complaint(interaction_id="ann@example.com") | {"id": "ann@example.com"}
+
+    submitted = Policies({"acme": record(redaction=True)}, MASTER).of("acme").applied(admit(json.dumps(event).encode(), NOW), None)
+
+    assert (submitted.id, json.loads(submitted.data)["interaction_id"]) == ("ann@example.com", "ann@example.com")
+
+
+def test_every_mark_is_told_by_its_kind() -> None:
+    told: list[str] = []
+    policies = Policies({"acme": record(redaction=True)}, None, told.append)
+
+    policies.of("acme").applied(admit(json.dumps(complaint(text=f"{CARD} a@b.com", remedy_sought="c@d.com")).encode(), NOW), None)
+
+    assert sorted(told) == ["card", "email", "email"]
+
+
 def test_answers_are_redacted() -> None:
     event = copy.deepcopy(EXAMPLES["feedback.survey_answered.v1"])
     event["data"] |= {"comment": CARD, "answers": [
@@ -136,6 +169,40 @@ def test_an_id_that_is_an_address_is_hidden_too_and_so_is_the_key_that_the_recor
 
     assert submitted.customer_id == Pseudonyms(MASTER, "acme").email("ann@example.com")
     assert b"ann" not in submitted.data.lower().replace(b"channel", b"")
+
+
+@pytest.mark.parametrize(
+    ("id", "left"),
+    [
+        ("Ann@Example.com", "{email}"),
+        ("order:Ann@example.com:17", "order:{email}:17"),
+        ("whatsapp:+493012345678", "whatsapp:{phone}"),
+        ("whatsapp:493012345678", "whatsapp:{phone}"),
+        ("4930123456789", "4930123456789"),
+        ("answer-17", "answer-17"),
+    ],
+)
+def test_ids_that_hold_the_customers_address_or_number_are_hidden_and_stay_the_same_id(id: str, left: str) -> None:
+    pseudonyms = Pseudonyms(MASTER, "acme")
+    wanted = left.format(email=pseudonyms.email("ann@example.com"), phone=pseudonyms.phone("+493012345678"))
+    event = complaint(interaction_id=id, customer={"id": id, "phone": "+49 30 12345678"})
+    event |= {"id": id, "subject": id}
+
+    submitted = Policies({"acme": record(pseudonyms=True)}, MASTER).of("acme").applied(admit(json.dumps(event).encode(), NOW), None)
+
+    data = json.loads(submitted.data)
+    assert {submitted.id, submitted.subject, submitted.customer_id, data["customer"]["id"], data["interaction_id"]} == {wanted}
+
+
+def test_an_id_that_pseudonyms_make_too_long_is_one_itself() -> None:
+    pseudonyms = Pseudonyms(MASTER, "acme")
+    long = ",".join(f"{name}@example.com" for name in "abcdefgh")
+
+    hidden = pseudonyms.id(long)
+
+    assert hidden == pseudonyms.id(long) != pseudonyms.id(long + ",i@example.com")
+    assert len(hidden) < 256
+    assert "example" not in hidden
 
 
 @given(email=st.emails())

@@ -97,6 +97,9 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
         ("IN", "2341 2341 2346", "[national_id]"),
         ("DE", "86095742719", "[national_id]"),
         ("ZZ", "030 1234567", "030 1234567"),
+        ("DE", "owed $130000.00, then 2380000.50 and € 1500000", "owed $130000.00, then 2380000.50 and € 1500000"),
+        ("US", "ticket 54049402 05/01/2022 12:00:03, 4155550123 2022-05-01", "ticket 54049402 05/01/2022 12:00:03, 4155550123 2022-05-01"),
+        ("US", "415 555 0123 05/01/2022", "[phone] 05/01/2022"),
     ],
 )
 def test_a_tenants_country_decides_what_a_bare_number_is(region: str, text: str, left: str) -> None:
