@@ -1,14 +1,17 @@
 """A client's connection: an answer leaves in one piece, a stream as it comes, nothing to who has gone; and it ends only when it is idle."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from shared.web.connection import GATHERED_BYTES, Connection
+from shared.web import connection as of_clients
+from shared.web.connection import GATHERED_BYTES, HEAD_BYTES, Connection
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
 
@@ -32,10 +35,14 @@ class Wire(asyncio.Transport):
         return self.closed
 
 
-def connect(length: int, answer: Callable[[Send], Awaitable[None]], *, idle_seconds: float = 5.0) -> tuple[Connection, Wire]:
-    """A connection to an app that answers each request so, with a body of this length."""
+def connect(
+    length: int, answer: Callable[[Send], Awaitable[None]], *, idle_seconds: float = 5.0, reads: bool = False
+) -> tuple[Connection, Wire]:
+    """A connection to an app that answers each request so, with a body of this length; perhaps it reads what comes before."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while reads and (await receive()).get("more_body"):
+            pass
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % length)]})
         await answer(send)
 
@@ -170,3 +177,73 @@ async def test_a_connection_does_not_end_while_its_request_is_answered() -> None
     assert b"".join(wire.pieces).endswith(b"x" * 1000)
     assert b"".join(wire.pieces).count(b"HTTP/1.1 200") == 2
     assert wire.closed
+
+
+async def nothing(send: Send) -> None:
+    await send({"type": "http.response.body"})
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nhost: te", b"POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\n"])
+async def test_a_connection_that_stops_in_the_middle_of_a_request_is_ended(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(of_clients, "UNFINISHED_SECONDS", 0.2)
+    connection, wire = connect(0, nothing, idle_seconds=0.2, reads=True)
+
+    if sent:
+        connection.data_received(sent)
+    await asyncio.sleep(0.1)
+    open_first = not wire.closed
+    await asyncio.sleep(0.2)
+
+    assert open_first
+    assert wire.closed
+
+
+async def test_a_connection_whose_request_goes_on_is_not_and_nor_is_one_that_we_let_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_clients, "UNFINISHED_SECONDS", 0.2)
+    go_on = asyncio.Event()
+
+    async def later(send: Send) -> None:
+        await go_on.wait()
+        await nothing(send)
+
+    dripping, drips = connect(0, nothing, reads=True)
+    waiting, waits = connect(0, later)
+
+    waiting.data_received(b"POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\n")
+    waiting.flow.read_paused = True
+    for piece in (b"POST / HTTP/1.1\r\n", b"host: test\r\n", b"content-length: 2\r\n\r\n", b"a", b"b"):
+        dripping.data_received(piece)
+        await asyncio.sleep(0.1)
+    waiting.flow.read_paused = False
+    go_on.set()
+    await turns()
+
+    assert not drips.closed and not waits.closed
+    assert b"200 OK" in b"".join(drips.pieces)
+    assert b"200 OK" in b"".join(waits.pieces)
+
+
+async def test_an_idle_connection_ends_as_soon_after_a_request_that_came_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection, wire = connect(0, nothing, idle_seconds=0.2)
+
+    await asyncio.sleep(0.15)
+    for piece in (REQUEST[:9], REQUEST[9:]):
+        connection.data_received(piece)
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)
+
+    assert wire.closed
+
+
+async def test_a_head_without_end_is_431_and_the_connection_ends() -> None:
+    connection, wire = connect(0, nothing)
+
+    connection.data_received(b"GET / HTTP/1.1\r\n")
+    for _ in range(HEAD_BYTES // 1000 + 1):
+        if not wire.closed:
+            connection.data_received(b"x-more: " + b"x" * 990 + b"\r\n")
+
+    head, _, body = b"".join(wire.pieces).partition(b"\r\n\r\n")
+    assert wire.closed
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(body)["type"] == "urn:hearback:problem:head_too_large"
