@@ -26,6 +26,7 @@ def create_engine(database: DatabaseSettings, application_name: str) -> AsyncEng
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=False,
+        hide_parameters=True,
         connect_args={
             "timeout": 5,
             "command_timeout": database.transaction_timeout_seconds + SILENT_SECONDS,

@@ -2,11 +2,13 @@
 
 import logging
 import sys
+from traceback import format_tb
 from typing import Literal
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
+from shared.errors import HearbackError
 from shared.observability.tracing import current_traceparent
 
 AGAIN_AFTER_SECONDS = 30.0
@@ -19,6 +21,21 @@ def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     return line
 
 
+def _where(failed: ExcInfo) -> str:
+    """Where an error came from and of which type it is, through all that it followed from.
+
+    Only our own errors say what they say: another's text may hold what somebody sent, as a database's does.
+    """
+    parts: list[str] = []
+    error: BaseException | None = failed[1]
+    while error is not None:
+        kind = type(error)
+        said = str(error) if isinstance(error, HearbackError) else ""
+        parts.insert(0, "".join([*format_tb(error.__traceback__), f"{kind.__module__}.{kind.__qualname__}", said and f": {said}"]))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\nand then:\n".join(parts)
+
+
 def configure_logs(service: str, form: Literal["json", "console"], level: str) -> None:
     """Set up structlog, and send what libraries log (from warnings on) the same way."""
     shared_steps: list[structlog.typing.Processor] = [
@@ -26,7 +43,7 @@ def configure_logs(service: str, form: Literal["json", "console"], level: str) -
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_trace,
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_where),
     ]
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
     structlog.configure(
