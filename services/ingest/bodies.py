@@ -38,7 +38,8 @@ def split(headers: Mapping[bytes, bytes], body: bytes) -> Sequence[bytes]:
     if not items:
         raise _unreadable("the body holds no event")
     if not any(map(_is_json, items)):
-        raise _unreadable("the body is not JSON; send one event, an array, or one event a line as application/x-ndjson")
+        text = "the body is not JSON, or nested far deeper than any event"
+        raise _unreadable(f"{text}; send one event, an array, or one event a line as application/x-ndjson")
     return items
 
 

@@ -68,7 +68,7 @@ class Submitted(msgspec.Struct, frozen=True, gc=False):
 def admit(item: bytes, now: datetime) -> Submitted:
     """Take one event of a client: a structured CloudEvent, or the shorthand `{type, time, data, id?, source?}`.
 
-    Raises InvalidEvent with an error per field; reasons: too_large, not_json, not_text, invalid_envelope, unknown_type,
+    Raises InvalidEvent with an error per field; reasons: too_large, too_deep, not_json, not_text, invalid_envelope, unknown_type,
     not_for_clients, invalid_data, time_out_of_range.
     """
     if len(item) > MAX_EVENT_BYTES:
@@ -127,7 +127,7 @@ def decode(value: bytes | None) -> Event:
     """Read one record of any of our topics; unknown fields are passed over, so that newer writers do not stop older readers.
 
     `data` is the struct derived from the type's model, with the same attributes. Raises InvalidEvent; reasons: empty (also a tombstone),
-    not_json, not_text, invalid_envelope, unknown_type, invalid_data, time_out_of_range.
+    not_json, not_text, too_deep, invalid_envelope, unknown_type, invalid_data, time_out_of_range.
     """
     return _decode(value, _reader_data)
 

@@ -51,6 +51,9 @@ def _type_of(item: bytes) -> EventType:
     try:
         content = from_json(item)
     except ValueError as unreadable:
+        if "recursion limit" in str(unreadable):
+            text = "is nested far deeper than any event; send only the fields of its type"
+            raise InvalidEvent("too_deep", [FieldError((), text)]) from None
         raise _unreadable(item, str(unreadable)) from None
     if not isinstance(content, dict):
         raise InvalidEvent("invalid_envelope", [FieldError((), "an event is a JSON object")])

@@ -187,7 +187,7 @@ def test_a_service_that_writes_the_wrong_record_hears_so_at_once() -> None:
         encode_own("metric.sampled.v1", id="1", source="/scoring", tenant="acme", time=NOW, data=wanted)
 
 
-@pytest.mark.parametrize(("depth", "reason"), [(60, None), (70, "invalid_data"), (300, "not_json")])
+@pytest.mark.parametrize(("depth", "reason"), [(60, None), (70, "invalid_data"), (300, "too_deep")])
 def test_a_source_event_is_nested_as_deep_for_the_fast_decoder_as_for_pydantic(depth: int, reason: str | None) -> None:
     analysed = {"origin": {"source": "/s", "id": "1", "revision": 1}, "event": {"a": []}, "model": "m", "first": True}
     value = record(type="text.analysed.v1", data=analysed).replace(b"[]", b"[" * depth + b"]" * depth)

@@ -80,8 +80,8 @@ HOSTILE: dict[str, tuple[bytes, int, str]] = {
     "year 1": (text_of(time="0001-01-01T00:00:00+14:00"), 422, "before 2000"),
     "eleven years ago": (text_of(time="2015-01-01T00:00:00Z"), 422, "10 years"),
     "no offset": (text_of(time="2026-03-01T10:00:00"), 422, "offset"),
-    "deep arrays": (text_of().replace(b'"c-1"', b"[" * 50_000 + b"]" * 50_000), 400, "not JSON"),
-    "deep objects": (text_of().replace(b'"c-1"', b'{"a":' * 500 + b"1" + b"}" * 500), 422, "JSON"),
+    "deep arrays": (text_of().replace(b'"c-1"', b"[" * 50_000 + b"]" * 50_000), 400, "nested far deeper than any event"),
+    "deep objects": (text_of().replace(b'"c-1"', b'{"a":' * 500 + b"1" + b"}" * 500), 422, "nested far deeper than any event; send only"),
     "huge integer": (with_number("1" + "0" * 4000), 422, ""),
     "1e999": (with_number("1e999"), 422, ""),
     "NaN": (with_number("NaN"), 422, "finite"),
@@ -173,7 +173,7 @@ def poison_records() -> dict[str, tuple[bytes | None, str]]:
         "oversized id": (wrong(id="x" * 20_000), "invalid_envelope"),
         "oversized value": (wrong_data(answers=[{"question": "x" * 800_000, "instrument": "nps", "score": 9}]), "invalid_data"),
         "impossible score": (wrong_data(answers=[{"question": "q", "instrument": "nps", "score": 11}]), "invalid_data"),
-        "array": (b"[" * 5000 + b"]" * 5000, "not_json"),
+        "array": (b"[" * 5000 + b"]" * 5000, "too_deep"),
     }
 
 
