@@ -2,7 +2,7 @@
 
 import uuid
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 
 _UNKNOWN = uuid.SafeUUID.unknown
 """Asked for once: a member of an enumeration costs as much as the hash."""
@@ -33,3 +33,8 @@ def partition_key(tenant: str, customer_id: str | None, event_id: str) -> bytes:
     A tenant's name holds no colon, so keys of two tenants are never equal.
     """
     return f"{tenant}:{event_id if customer_id is None else customer_id}".encode()
+
+
+def address_hash(address: str) -> str:
+    """How `message.delivery_failed` names an e-mail address or a number in E.164: its SHA-256 in lower case, as hexadecimal digits."""
+    return sha256(address.strip().lower().encode()).hexdigest()

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from shared.clock import Clock
 from shared.delivery.delivery import Delivery, Outcome, Verdict
-from shared.delivery.mail_headers import CASE_HEADER, INVITATION_HEADER
+from shared.delivery.mail_headers import CASE_HEADER, INVITATION_HEADER, for_relay
 
 
 class SmtpServer(BaseModel):
@@ -114,9 +114,10 @@ class MailSender:
         message["To"] = [Address(addr_spec=recipient) for recipient in target.to]
         message["Subject"] = _one_line(mail.subject)
         message["Auto-Submitted"] = "auto-generated"
-        for header, about in ((CASE_HEADER, mail.case), (INVITATION_HEADER, mail.invitation)):
-            if about is not None:
-                message[header] = _one_line(about)
+        named = ((CASE_HEADER, mail.case), (INVITATION_HEADER, mail.invitation))
+        about = {header: _one_line(id) for header, id in named if id is not None}
+        for header, value in (about | for_relay(self._server.host, about)).items():
+            message[header] = value
         if mail.unsubscribe is not None:
             message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.identity import event_hash, partition_key
+from shared.contracts.identity import address_hash, event_hash, partition_key
 from tests.contracts.generated import TEXT
 
 
@@ -33,3 +33,9 @@ def test_where_the_source_ends_is_part_of_the_identity(joined: str, one: int, ot
 def test_the_key_is_the_customer_and_the_event_itself_when_anonymous() -> None:
     assert partition_key("acme", "müller:7", "e-1") == "acme:müller:7".encode()
     assert partition_key("acme", None, "e-1") == b"acme:e-1"
+
+
+def test_an_address_has_one_hash_however_it_is_written() -> None:
+    # deliveries that failed are known by it, also those of last year
+    assert address_hash(" Emily@Example.com ") == address_hash("emily@example.com")
+    assert address_hash("emily@example.com") == "6599ce4d8f9d3289820e0af8c795c5a06bdb512fe9cd3baaaeb132d35e641b09"

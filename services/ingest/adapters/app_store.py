@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, field_validator
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, Poll, Pulled
 from services.ingest.adapters.conversations import replied
 from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.pem import private_key
 from services.ingest.adapters.reviews import REVIEW, reviewed
 from services.ingest.adapters.rounds import Round
 from services.ingest.adapters.times import revision
@@ -47,10 +47,7 @@ class Secrets(Form):
     @classmethod
     def is_a_key(cls, value: str) -> str:
         """Refused when it is set, not when it is used."""
-        try:
-            key = load_pem_private_key(value.encode(), None)
-        except (ValueError, TypeError):
-            raise ValueError("private_key should be the content of the .p8 file, from BEGIN PRIVATE KEY to END PRIVATE KEY") from None
+        key = private_key(value, "the content of the .p8 file")
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
             raise ValueError("private_key should be a key for ES256, as Apple makes them")
         return value

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, Poll, Pulled
 from services.ingest.adapters.conversations import SOCIAL, of
-from services.ingest.adapters.gathering import readable
+from services.ingest.adapters.gathering import counted, readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
 
@@ -104,8 +104,7 @@ async def _replies(posts: Sequence[str], server: str, headers: dict[str, Any], h
         return {}
     asked = urlencode([("uris", post) for post in posts])
     found = json_body((await http(Call("GET", f"{server}/app.bsky.feed.getPosts?{asked}", headers))).body)
-    counts = ((post["uri"].required_id(), post["replyCount"].number()) for post in found["posts"])
-    return {uri: max(0, int(count)) for uri, count in counts if count is not None}
+    return counted((post["uri"], post["replyCount"]) for post in found["posts"])
 
 
 ADAPTER = Adapter(

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Form, Outcome, Request
-from services.ingest.adapters.conversations import Treated, replied, said
+from services.ingest.adapters.conversations import Treated, of, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.markup import plain
 from services.ingest.adapters.node import Node, json_body
@@ -118,7 +118,7 @@ def _common(conversation: Node) -> dict[str, Any]:
         channel=_CHANNELS.get((conversation["channel"].text() or "").removeprefix("Channel::"), "other"),
         interaction_id=conversation["id"].required_id(),
         customer=present(
-            id=sender["identifier"].id() or sender["id"].id(),
+            id=sender["identifier"].id() or of("chatwoot", sender["id"].id()),
             email=sender["email"].email(),
             phone=sender["phone_number"].phone(),
             name=sender["name"].name(),

@@ -72,7 +72,8 @@ def _pressed(instrument: str | None, score: str | None, conversation: str | None
 
 
 def of(network: str, id: str | None) -> str | None:
-    """A person's id in a network as a customer's: with the network's name, for numbers of two networks may be the same."""
+    """A person's id in a network or help desk as a customer's: with its name, for numbers of two of them may be the same. What the company
+    itself calls its customer there stays as it is."""
     whole = f"{network}:{id}"
     if id is None or len(whole) <= 256:
         return None if id is None else whole

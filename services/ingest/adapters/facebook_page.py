@@ -15,7 +15,7 @@ from pydantic import Field
 from services.ingest.adapters import meta
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Http, Outcome, Poll, Pulled, Request
 from services.ingest.adapters.conversations import LAST_REVISION, NO_TEXT, REMOVED, SOCIAL, of, replied
-from services.ingest.adapters.gathering import Found, gathered
+from services.ingest.adapters.gathering import Found, counted, gathered
 from services.ingest.adapters.meta import Change
 from services.ingest.adapters.meta_messages import MessageOptions, messages
 from services.ingest.adapters.node import Node, json_body
@@ -153,14 +153,8 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     fields = {"fields": "comments.filter(stream).limit(0).summary(total_count)", "limit": "100"}
     url = f"{meta.GRAPH}/{quote(str(fetch.arguments['page']))}/published_posts?{urlencode(fields)}"
     reply = await http(Call("GET", url, {"authorization": f"Bearer {endpoint.secrets[0].page_access_token}"}))
-    return Pulled(collected=dict(_counts(json_body(reply.body))))
-
-
-def _counts(body: Node) -> Iterator[tuple[str, int]]:
-    for post in body["data"]:
-        count = post["comments"]["summary"]["total_count"].number()
-        if count is not None:
-            yield post["id"].required_id(), max(0, int(count))
+    posts = json_body(reply.body)["data"]
+    return Pulled(collected=counted((post["id"], post["comments"]["summary"]["total_count"]) for post in posts))
 
 
 ADAPTER = Adapter(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from services.ingest.adapters.adapter import Answer, ChannelEvent, Fetch, Outcome, Unreadable
+from services.ingest.adapters.node import Node
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
@@ -24,6 +25,12 @@ def gathered(found: Iterable[Found], answer: Answer = OK) -> Outcome:
         fetches=[item for item in items if isinstance(item, Fetch)],
         passed_over=Counter(item for item in items if isinstance(item, str)),
     )
+
+
+def counted(posts: Iterable[tuple[Node, Node]]) -> dict[str, int]:
+    """How many comments a network says that there are, from id and number of each post, for `Pulled.collected`."""
+    told = ((post.id(), count.number()) for post, count in posts)
+    return {id: max(0, int(number)) for id, number in told if id is not None and number is not None}
 
 
 def readable(items: Iterable[I], read: Callable[[I], Iterable[T]]) -> tuple[list[T], Mapping[str, int]]:

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from services.ingest.adapters.adapter import Call, Form, Http
 from services.ingest.adapters.node import json_body
+from services.ingest.adapters.pem import private_key
 
 TOKENS = "https://oauth2.googleapis.com/token"
 _LIVES = timedelta(minutes=10)
@@ -31,11 +32,7 @@ class ServiceAccount(Form):
     @classmethod
     def is_a_key(cls, value: str) -> str:
         """Refused when it is set, not when it is used."""
-        try:
-            key = load_pem_private_key(value.encode(), None)
-        except (ValueError, TypeError):
-            raise ValueError("private_key should be a PEM, from BEGIN PRIVATE KEY to END PRIVATE KEY") from None
-        if not isinstance(key, rsa.RSAPrivateKey):
+        if not isinstance(private_key(value, "a PEM"), rsa.RSAPrivateKey):
             raise ValueError("private_key should be an RSA key")
         return value
 

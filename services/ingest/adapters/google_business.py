@@ -67,9 +67,7 @@ def receive(request: Request, endpoint: Endpoint[Secrets, NoOptions]) -> Outcome
     if kind not in _EVENTS:
         return Outcome(passed_over={"other_event": 1})
     name = pushed["reviewName"] if pushed["reviewName"].here else pushed["review_name"]
-    review = name.required_id()
-    if not _REVIEW.fullmatch(review):
-        name.wrong("accounts/…/locations/…/reviews/…")
+    review = name.required_like(_REVIEW, "accounts/…/locations/…/reviews/…")
     return Outcome(fetches=[Fetch(f"review:{review}", {"review": review})])
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Form, NoOptions, Outcome, Request
+from services.ingest.adapters.conversations import of
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
@@ -44,7 +45,9 @@ def _rating(body: Node, request: Request, endpoint: Endpoint[Secrets, NoOptions]
         survey="satisfaction_rating",
         interaction_id=body["ticketId"].id(),
         customer=present(
-            id=customer["id"].id(), email=customer["emails"][0]["value"].email(), name=Node(" ".join(name for name in names if name)).name()
+            id=of("helpscout", customer["id"].id()),
+            email=customer["emails"][0]["value"].email(),
+            name=Node(" ".join(name for name in names if name)).name(),
         ),
         team=body["mailbox"]["name"].name(),
         answers=[{"question": "satisfaction", "instrument": "csat", **points}],

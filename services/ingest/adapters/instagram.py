@@ -14,7 +14,7 @@ from pydantic import Field
 from services.ingest.adapters import meta
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Http, Outcome, Poll, Pulled, Request
 from services.ingest.adapters.conversations import SOCIAL, of, replied
-from services.ingest.adapters.gathering import Found, gathered
+from services.ingest.adapters.gathering import Found, counted, gathered
 from services.ingest.adapters.meta import Change
 from services.ingest.adapters.meta_messages import MessageOptions, messages
 from services.ingest.adapters.node import Node, json_body
@@ -108,7 +108,8 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     account, headers = fetch.arguments["account"], {"authorization": f"Bearer {endpoint.secrets[0].access_token}"}
     if fetch.key == "posts":
         url = f"{host}/{account}/media?{urlencode({'fields': 'id,comments_count', 'limit': '100'})}"
-        return Pulled(collected=dict(_counts(json_body((await http(Call("GET", url, headers))).body))))
+        posts = json_body((await http(Call("GET", url, headers))).body)["data"]
+        return Pulled(collected=counted((post["id"], post["comments_count"]) for post in posts))
     comment, media = fetch.arguments.get("comment"), fetch.arguments["media"]
     fields = (
         f"mentioned_comment.comment_id({comment}){{id,text,timestamp,username,media{{id,permalink}}}}"
@@ -127,13 +128,6 @@ def _mentioned(found: Node, id: str, endpoint: Endpoint[Secrets, Options], now: 
     above, url = found["media"]["id"].id(), found["permalink"].text(2048) or found["media"]["permalink"].text(2048)
     data = present(channel=SOCIAL, text=text, author=name, reply_to=above, url=url, tags={"mention": "yes"})
     return ChannelEvent("feedback.comment_posted.v1", id, found["timestamp"].iso(endpoint.zone) or now, data)
-
-
-def _counts(body: Node) -> Iterator[tuple[str, int]]:
-    for post in body["data"]:
-        count = post["comments_count"].number()
-        if count is not None:
-            yield post["id"].required_id(), max(0, int(count))
 
 
 ADAPTER = Adapter(

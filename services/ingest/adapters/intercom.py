@@ -11,7 +11,7 @@ from pydantic import Field
 
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Form, Outcome, Request
-from services.ingest.adapters.conversations import Treated, replied, said
+from services.ingest.adapters.conversations import Treated, of, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.markup import plain
 from services.ingest.adapters.node import Node, json_body
@@ -120,7 +120,7 @@ def _common(conversation: Node) -> dict[str, Any]:
         channel=_CHANNELS.get((conversation["source"]["type"].text() or "").lower(), "chat"),
         interaction_id=conversation["id"].required_id(),
         customer=present(
-            id=contact["external_id"].id() or contact["id"].id(),
+            id=contact["external_id"].id() or of("intercom", contact["id"].id()),
             email=author["email"].email() if theirs else None,
             name=author["name"].name() if theirs else None,
         ),

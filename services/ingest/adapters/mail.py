@@ -2,10 +2,9 @@
 
 A customer's mail is feedback; what machines send is not: auto-replies (RFC 3834) and delivery statuses (RFC 3464). A status becomes
 `message.delivery_failed` where it tells which case or invitation our mail was about: by the headers Hearback-Case and
-Hearback-Invitation of that mail, or by "[case …]" in its subject.
+Hearback-Invitation of that mail, by variables of those names that a mail service repeats, or by "[case …]" in its subject.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +19,11 @@ from services.ingest.adapters.adapter import ChannelEvent
 from services.ingest.adapters.conversations import NO_TEXT, Treated, replied, said
 from services.ingest.adapters.gathering import Found
 from services.ingest.adapters.mail_text import new_words, text_of
-from services.ingest.adapters.mime import Failed, Headers, Mail
+from services.ingest.adapters.mime import Failed, Headers, Mail, headers_of
 from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.reviews import fitting
+from shared.contracts.identity import address_hash
 from shared.delivery.mail_headers import CASE_HEADER, INVITATION_HEADER
 
 EMAIL = "email"
@@ -173,6 +173,7 @@ def failures(id: str, at: datetime, failed: Sequence[Failed], returned: Headers)
     ]
 
 
-def address_hash(address: str) -> str:
-    """SHA-256 of the address in lower case."""
-    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
+def about(variables: Node, subject: str | None = None) -> Headers:
+    """What a mail of ours was about, as `failures` takes it, where a mail service tells its variables instead of its headers."""
+    told = {name: variables[name].text() for name in (CASE_HEADER, INVITATION_HEADER)} | {"subject": subject}
+    return headers_of((name, value) for name, value in told.items() if value is not None)

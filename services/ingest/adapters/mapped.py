@@ -11,7 +11,7 @@ from services.ingest.adapters import times
 from services.ingest.adapters.adapter import ChannelEvent, Unreadable
 from services.ingest.adapters.gathering import Found
 from services.ingest.adapters.jsonpaths import Work, found
-from services.ingest.adapters.mapping import FREE, Asked, EventMapping, Source, bare, targets
+from services.ingest.adapters.mapping import FREE, EventMapping, Source, bare, targets
 from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import answered
 from shared.contracts.decoding import admit
@@ -56,7 +56,9 @@ class Reading:
             if value is not None:
                 _put(data, name, value)
         if mapping.answers:
-            data["answers"] = [answer for asked in mapping.answers if (answer := self._answer(asked, item)) is not None]
+            data["answers"] = [
+                answer for asked in mapping.answers if (answer := answered(asked.question, self._at(asked.path, item), asked))
+            ]
             if not data["answers"]:
                 return "no_answer"
         if any(name not in data for name in _SAID if name in targets(mapping.type).required):
@@ -122,16 +124,6 @@ class Reading:
             return _written(node.iso(self.zone))
         readers: dict[Any, Callable[[], Any]] = {bool: node.boolean, int: lambda: _whole(node), float: node.number}
         return readers.get(kind, lambda: _text(node, name.rpartition(".")[2]))()
-
-    def _answer(self, asked: Asked, item: Any) -> dict[str, Any] | None:
-        """The answer; a word that has points keeps what was chosen."""
-        node = self._at(asked.path, item)
-        word = node.name() if asked.points else None
-        points = None if word is None else {known.lower(): worth for known, worth in asked.points.items()}.get(word.lower())
-        if points is None:
-            return answered(asked.question, node, asked)
-        answer = answered(asked.question, Node(points, node.place), asked)
-        return None if answer is None else {**answer, "choice": word}
 
 
 def _translated(node: Node, source: Source) -> Node:

@@ -43,7 +43,7 @@ class Source(Form):
 
 
 class Asked(Question):
-    """One question and where its answer stands; the words of `points` may be in capitals or not."""
+    """One question and where its answer stands."""
 
     question: Annotated[str, Field(min_length=1, max_length=256)]
     path: Path

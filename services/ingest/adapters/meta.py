@@ -79,5 +79,4 @@ def sent_at(entry: Node) -> datetime | None:
 
 def graph_id(node: Node) -> str:
     """An id fit for the path of a call. Raises Unreadable."""
-    found = node.required_id()
-    return found if _ID.fullmatch(found) else node.wrong("an id of digits")
+    return node.required_like(_ID, "an id of digits")

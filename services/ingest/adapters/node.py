@@ -90,6 +90,11 @@ class Node:
         """An id that has to be there. Raises Unreadable."""
         return self.id() or self.wrong("an id")
 
+    def required_like(self, pattern: re.Pattern[str], expected: str) -> str:
+        """An id that is to be part of a URL of the vendor's: nothing but what the pattern says. Raises Unreadable."""
+        found = self.required_id()
+        return found if pattern.fullmatch(found) else self.wrong(expected)
+
     def required_text(self) -> str:
         """A text that has to be there. Raises Unreadable."""
         return self.text() or self.wrong("a text")

@@ -1,7 +1,8 @@
 """Qualtrics' event subscription `completedResponse`: a form that names the response; its answers are pulled.
 
-Proven by a token behind the URL. Qualtrics can sign with a shared key, too, but how is not public.
-https://api.qualtrics.com (event subscriptions; surveys/{id}/responses/{id})
+Proven by a token behind the URL, and by an HMAC where the subscription has a sharedKey; then the notification stands as JSON in MSG.
+How Qualtrics encrypts (`encrypt: true`) is not public. https://api.qualtrics.com (event subscriptions; surveys/{id}/responses/{id})
+https://github.com/kyma-incubator/connector-tools qualtrics-event-gw/pkg/hmac
 """
 
 import re
@@ -16,6 +17,7 @@ from services.ingest.adapters.forms import form
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import Question, Questions, present, told
 from services.ingest.adapters.respondents import conversation_of, customer_of
+from services.ingest.adapters.signatures import check_hmac
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -28,8 +30,12 @@ _LANGUAGES = {"zh-s": "zh-Hans", "zh-t": "zh-Hant"}
 
 
 class Secrets(TokenSecrets):
-    """The token behind the URL, and what opens Qualtrics' API."""
+    """The token behind the URL, the key that notifications are signed with, and what opens Qualtrics' API."""
 
+    shared_key: Annotated[
+        str | None,
+        Field(min_length=1, max_length=256, description="The sharedKey of the event subscription; leave it out where there is none"),
+    ] = None
     api_token: Annotated[str, Field(min_length=1, max_length=256, description="Account Settings, Qualtrics IDs: API Token")]
 
 
@@ -46,16 +52,14 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     """A completed response becomes a fetch of its answers."""
     check_sent_token(request, endpoint.secrets)
     body = form(request)
+    message = body["MSG"]
+    if keys := [secrets.shared_key.encode() for secrets in endpoint.secrets if secrets.shared_key]:
+        check_hmac(body["HMAC"].text(), str(message.value or "").encode(), keys, "sha512")
     if "completedResponse" not in (body["Topic"].text() or ""):
         return Outcome(passed_over={"other_event": 1})
-    survey, response = _id(body["SurveyID"]), _id(body["ResponseID"])
+    notification = json_body(message.required_text().encode()) if message.here else body
+    survey, response = (notification[id].required_like(_ID, "an id of letters and digits") for id in ("SurveyID", "ResponseID"))
     return Outcome(fetches=[Fetch(f"response:{survey}:{response}", {"survey": survey, "response": response})])
-
-
-def _id(node: Node) -> str:
-    """An id fit for a path."""
-    found = node.required_id()
-    return found if _ID.fullmatch(found) else node.wrong("an id of letters and digits")
 
 
 async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, _: datetime) -> Pulled:
@@ -130,7 +134,8 @@ ADAPTER = Adapter(
     unsigned_body=True,
     setup=(
         "In Qualtrics make an event subscription: POST https://<data center>.qualtrics.com/API/v3/eventsubscriptions with your "
-        "X-API-TOKEN, topics surveyengine.completedResponse.<survey id>, and publicationUrl {url}?token=<the token of this endpoint>",
+        "X-API-TOKEN, topics surveyengine.completedResponse.<survey id>, and publicationUrl {url}?token=<the token of this endpoint>; "
+        "better with a sharedKey, given to this endpoint as shared_key, so that the notification itself is proven; encrypt stays false",
         "Say in the options what each scale asks, by the question's id (QID2); NPS questions are known",
         "Pass customer_id or conversation_id as embedded data, so that answers find their customer",
         "Test: answer the survey yourself, not in preview; the endpoint shows the fetch, and within seconds the answers",

@@ -6,13 +6,14 @@ from pydantic import Field, model_validator
 
 from services.ingest.adapters.adapter import Form, Unreadable
 from services.ingest.adapters.node import Node
-from services.ingest.adapters.scales import pointed
+from services.ingest.adapters.scales import SMILEY_STEPS, pointed
 
 
 class Question(Form):
     """How answers to one question count. `polarity` says which end of a ces scale is good: effort (low is easy) or ease (high is easy).
 
-    `points` are for scales whose answers come as words: {"Very satisfied": 5, "Satisfied": 4, …}.
+    `points` are for scales whose answers come as words, in capitals or not: {"Very satisfied": 5, "Satisfied": 4, …}. A face on a scale
+    of five counts by how happy it looks. `not_applicable` is what says that the question does not apply: "0", "N/A".
     """
 
     instrument: Literal["nps", "csat", "ces", "likert", "yes_no", "choice", "text"]
@@ -21,6 +22,7 @@ class Question(Form):
     polarity: Literal["effort", "ease"] | None = None
     dimension: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     points: Annotated[dict[str, float], Field(max_length=100)] = Field(default_factory=dict)
+    not_applicable: Annotated[frozenset[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=20)] = frozenset()
 
     @model_validator(mode="after")
     def can_be_scored(self) -> Self:
@@ -45,6 +47,8 @@ def present(**fields: Any) -> dict[str, Any]:
 
 def answered(name: str, value: Node, asked: Question) -> dict[str, Any] | None:
     """One answer of contracts.md; None when nothing was answered. Raises Unreadable for what does not fit what was asked."""
+    if _does_not_apply(value, asked):
+        return None
     head = present(question=name[:256], instrument=asked.instrument, polarity=asked.polarity, dimension=asked.dimension)
     match asked.instrument:
         case "text":
@@ -54,13 +58,15 @@ def answered(name: str, value: Node, asked: Question) -> dict[str, Any] | None:
         case "yes_no":
             truth = _truth(value)
             return _with(head, score=None if truth is None else int(truth))
-        case "nps":
-            score = pointed(_points(value, asked), 0, 10)
-            return None if score is None else {**head, "score": _whole(score["score"], value)}
-    if asked.scale_min is None or asked.scale_max is None:
+    low, high = (0, 10) if asked.instrument == "nps" else (asked.scale_min, asked.scale_max)
+    if low is None or high is None:
         raise Unreadable(f"the endpoint's options should say scale_min and scale_max of the question {name[:64]}")
-    score = pointed(_points(value, asked), asked.scale_min, asked.scale_max)
-    return None if score is None else {**head, **score}
+    points = _points_of_word(value, asked, low, high)
+    found = pointed(value.number() if points is None else points, low, high)
+    if found is None:
+        return None
+    scored = {"score": _whole(found["score"], value)} if asked.instrument == "nps" else found
+    return {**head, **scored, **({} if points is None else {"choice": value.name()})}
 
 
 def told(name: str, number: Node, words: Node, asked: Question | None) -> dict[str, Any] | None:
@@ -72,13 +78,31 @@ def told(name: str, number: Node, words: Node, asked: Question | None) -> dict[s
         raise Unreadable(f"the endpoint's options should say what the question {name[:64]} asks")
     if asked is None or asked.instrument in ("choice", "text"):
         return answered(name, words if words.here else number, asked or Question(instrument="choice"))
-    by_words = isinstance(words.value, str) and words.value.strip() in asked.points
+    by_words = _does_not_apply(words, asked) or _points_given(words, asked) is not None
     return answered(name, words if by_words or not number.here else number, asked)
 
 
-def _points(value: Node, asked: Question) -> float | None:
-    points = asked.points.get(value.value.strip()) if isinstance(value.value, str) else None
-    return value.number() if points is None else points
+def _does_not_apply(value: Node, asked: Question) -> bool:
+    if not asked.not_applicable or isinstance(value.value, bool) or not isinstance(value.value, str | int | float):
+        return False
+    written = str(value.value).strip()
+    return written in asked.not_applicable or written.removesuffix(".0") in asked.not_applicable
+
+
+def _points_given(value: Node, asked: Question) -> float | None:
+    """What the options say that a word is worth."""
+    if not asked.points or not isinstance(value.value, str):
+        return None
+    word = value.value.strip().lower()
+    return next((points for known, points in asked.points.items() if known.strip().lower() == word), None)
+
+
+def _points_of_word(value: Node, asked: Question, low: float, high: float) -> float | None:
+    """The points of a word, or of a face on a scale of five; None for anything else."""
+    points = _points_given(value, asked)
+    if points is not None or not isinstance(value.value, str) or high - low != len(SMILEY_STEPS) - 1:
+        return points
+    return next((low + step for step, faces in enumerate(SMILEY_STEPS) if value.value.strip() in faces), None)
 
 
 def _with(head: dict[str, Any], **fields: Any) -> dict[str, Any] | None:

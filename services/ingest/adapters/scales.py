@@ -24,9 +24,14 @@ STAR_WORDS = _scale(1, ("one",), ("two",), ("three",), ("four",), ("five",))
 """Google Business's STAR_RATING."""
 HAPPINESS = _scale(1, ("-103",), ("-102",), ("-101",), ("100",), ("101",), ("102",), ("103",))
 """Freshdesk's, from extremely unhappy to extremely happy; a survey may offer fewer of them."""
-SMILEYS = _scale(
-    1, ("😡", "😠", "😢", "😭"), ("😞", "🙁", "😕", "😟", "☹", "☹️"), ("😐", "😑", "😶"), ("🙂", "😊", "😀", "😃"), ("😍", "🤩", "😄", "😁")
+SMILEY_STEPS = (
+    ("😡", "😠", "😢", "😭"),
+    ("😞", "🙁", "😕", "😟", "☹", "☹️"),
+    ("😐", "😑", "😶"),
+    ("🙂", "😊", "😀", "😃"),
+    ("😍", "🤩", "😄", "😁"),
 )
+"""The faces of a scale of five, from the unhappiest on."""
 
 
 def worded(scale: Scale, word: str | None) -> dict[str, Any] | None:
@@ -40,12 +45,9 @@ def worded(scale: Scale, word: str | None) -> dict[str, Any] | None:
     return {"score": found, "scale_min": low, "scale_max": high, "choice": word.strip()}
 
 
-def pointed(score: float | None, low: float, high: float, *, nothing: float | None = None) -> dict[str, Any] | None:
-    """Points as they are, on the scale that the customer saw; `nothing` is the vendor's number for not applicable.
-
-    Raises Unreadable for points outside the scale.
-    """
-    if score is None or score == nothing:
+def pointed(score: float | None, low: float, high: float) -> dict[str, Any] | None:
+    """Points as they are, on the scale that the customer saw. Raises Unreadable for points outside the scale."""
+    if score is None:
         return None
     if not low <= score <= high:
         raise Unreadable(f"a rating lies outside {low:g} to {high:g}")

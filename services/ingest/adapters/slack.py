@@ -11,7 +11,7 @@ from pydantic import Field
 
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, Answer, ChannelEvent, Endpoint, Form, Outcome, Request
-from services.ingest.adapters.conversations import LAST_REVISION, REMOVED, Treated, said
+from services.ingest.adapters.conversations import LAST_REVISION, REMOVED, Treated, of, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
@@ -92,7 +92,7 @@ def _written(
         tags = present(slack_channel=channel, slack_user=writer)
         return ChannelEvent("feedback.observed.v1", id, at, common | {"method": "staff", "text": words, "tags": tags})
     tags = {"slack_channel": channel}
-    return said(options, id, at, words, thread=thread or id, customer=present(id=writer), tags=tags, **common)
+    return said(options, id, at, words, thread=thread or id, customer=present(id=of("slack", writer)), tags=tags, **common)
 
 
 def _known(channel: str, stamp: Node) -> str:

@@ -49,14 +49,8 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     body = json_body(request.body)
     if body["event_type"].text() not in ("response_completed", "response_updated"):
         return Outcome(passed_over={"other_event": 1})
-    survey, response = _number(body["resources"]["survey_id"]), _number(body["object_id"])
+    survey, response = (id.required_like(_DIGITS, "an id of digits") for id in (body["resources"]["survey_id"], body["object_id"]))
     return Outcome(fetches=[Fetch(f"response:{survey}:{response}", {"survey": survey, "response": response})])
-
-
-def _number(node: Node) -> str:
-    """An id fit for a path."""
-    found = node.required_id()
-    return found if _DIGITS.fullmatch(found) else node.wrong("an id of digits")
 
 
 async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, _: datetime) -> Pulled:

@@ -1,6 +1,5 @@
 """What Twilio's fields say, by kind of request. Numbers on messaging networks carry the network before a colon: whatsapp:+1415…"""
 
-import hashlib
 import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -10,6 +9,7 @@ from services.ingest.adapters.conversations import Treated, said
 from services.ingest.adapters.gathering import Found
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import Question, answered, present
+from shared.contracts.identity import address_hash
 
 _NETWORKS = {"whatsapp": "messaging", "messenger": "messaging", "rcs": "messaging"}
 _DIRECTIONS = {"inbound": "inbound", "outbound-api": "outbound", "outbound-dial": "outbound"}
@@ -99,6 +99,7 @@ def task_completed(form: Node) -> Found:
         direction=_DIRECTIONS.get(attributes["direction"].text() or ""),
         team=told["queue"].name() or form["TaskQueueName"].name(),
         agent=form["WorkerName"].name(),
+        handled_by="human" if form["WorkerName"].here else None,
         wait_seconds=wait,
         handle_seconds=None if age is None else max(0, age - (wait or 0)),
         abandoned=_yes(told["abandoned"]),
@@ -121,7 +122,7 @@ def message_failed(form: Node, asked: Node, at: datetime) -> Found:
         channel=_NETWORKS.get(network, "sms"),
         case=case,
         invitation=invitation,
-        address_hash=hashlib.sha256(address.encode()).hexdigest() if address else None,
+        address_hash=address_hash(address) if address else None,
         reason=None if code is None else f"Twilio error {code}",
         permanent=code in _PERMANENT,
     )

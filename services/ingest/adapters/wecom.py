@@ -28,7 +28,7 @@ from services.ingest.adapters.adapter import (
     Request,
     Unreadable,
 )
-from services.ingest.adapters.conversations import MESSAGING, Conversations, of, rated, replied, said
+from services.ingest.adapters.conversations import LAST_REVISION, MESSAGING, REMOVED, Conversations, of, rated, replied, said
 from services.ingest.adapters.forms import query
 from services.ingest.adapters.gathering import Found, gathered, readable
 from services.ingest.adapters.node import Node, json_body
@@ -40,7 +40,6 @@ from services.ingest.adapters.tencent import AES_KEY_PATTERN, check_signature, c
 _API = "https://qyapi.weixin.qq.com/cgi-bin"
 _SUCCESS = Answer(body=b"success")
 _WITHIN = timedelta(minutes=5)
-_CUSTOMER, _SERVICER = 3, 5
 _SESSION_ENDED = 3
 _BUSY = (-1, 40001, 40014, 42001, 45009, 45033, 60020, 95007)
 """Busy, a token or secret that is no longer the right one, too many calls, no right or address yet: people can mend it, or time does."""
@@ -132,17 +131,22 @@ def _events(message: Node, options: Conversations, now: datetime) -> Iterator[Ch
             yield said(options, id, at, text, thread=customer_id or id, **common)
         case 5 if text is not None:
             yield replied(id, at, text, thread=customer_id or id, person=message["servicer_userid"].name(), **common)
-        case 4 if message["event"]["event_type"].text() == "session_status_change":
-            yield from _ended(message["event"], id, at)
+        case 4:
+            yield from _happened(message["event"], id, at, options)
 
 
-def _ended(event: Node, id: str, at: datetime) -> Iterator[ChannelEvent]:
-    if event["change_type"].number() != _SESSION_ENDED:
-        return
-    customer, servicer = present(id=of("wecom", event["external_userid"].id())), event["old_servicer_userid"].name()
-    by = "human" if servicer else None
-    data = present(channel=MESSAGING, customer=customer, agent=servicer, direction="inbound", handled_by=by)
-    yield ChannelEvent("interaction.completed.v1", id, at, data)
+def _happened(event: Node, id: str, at: datetime, options: Conversations) -> Iterator[ChannelEvent]:
+    """A session that has ended, or a message that the customer took back."""
+    customer_id = event["external_userid"].id()
+    common: dict[str, Any] = {"channel": MESSAGING, "customer": present(id=of("wecom", customer_id))}
+    match event["event_type"].text():
+        case "session_status_change" if event["change_type"].number() == _SESSION_ENDED:
+            servicer = event["old_servicer_userid"].name()
+            by = "human" if servicer else None
+            yield ChannelEvent("interaction.completed.v1", id, at, present(**common, agent=servicer, direction="inbound", handled_by=by))
+        case "user_recall_msg":
+            recalled = event["recall_msgid"].required_id()
+            yield said(options, recalled, at, REMOVED, thread=customer_id or recalled, revision=LAST_REVISION, **common)
 
 
 ADAPTER = Adapter(

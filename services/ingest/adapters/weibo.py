@@ -14,7 +14,7 @@ from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, NotNow, Poll, Pulled
 from services.ingest.adapters.conversations import LAST_REVISION, REMOVED, SOCIAL, of, replied
-from services.ingest.adapters.gathering import readable
+from services.ingest.adapters.gathering import counted, readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.times import unix_date
@@ -75,7 +75,9 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     after = present(since=state.get("since"), newest=newest, page=page + 1) if behind else present(since=newest)
     cursor = {**fetch.arguments, "turn": (turn + 1) % len(_LISTS), path: after}
     events, passed_over = readable(found, lambda one: _events(one[0], one[1], endpoint.options, now))
-    return Pulled(events, None, cursor, dict(_counts(items, endpoint.options)), passed_over)
+    ours = [item["status"] for item in items if _is_ours(item["status"], endpoint.options)]
+    collected = counted((post["idstr"] if post["idstr"].here else post["id"], post["comments_count"]) for post in ours)
+    return Pulled(events, None, cursor, collected, passed_over)
 
 
 def _size(id: str) -> tuple[int, str]:
@@ -113,15 +115,6 @@ def _reach(author: Node) -> int | None:
 
 def _is_ours(status: Node, options: Options) -> bool:
     return (status["user"]["idstr"].id() or status["user"]["id"].id()) == options.uid
-
-
-def _counts(items: list[Node], options: Options) -> Iterator[tuple[str, int]]:
-    """How many comments Weibo says that each of our posts has."""
-    for item in items:
-        status = item["status"]
-        id, count = status["idstr"].id() or status["id"].id(), status["comments_count"].number()
-        if id is not None and count is not None and _is_ours(status, options):
-            yield id, max(0, int(count))
 
 
 ADAPTER = Adapter(

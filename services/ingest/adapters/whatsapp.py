@@ -1,4 +1,5 @@
-"""WhatsApp Business Cloud API: messages, button ratings, what people wrote in the WhatsApp Business app, messages that did not arrive.
+"""WhatsApp Business Cloud API: messages, also edited and taken back, ratings by button, what people of the company wrote in the WhatsApp
+Business app, messages that did not arrive.
 
 A user may have no phone number that we see: their business-scoped user id comes first. Of statuses only failures say something, and
 only when the sender told us whose message it was, in `biz_opaque_callback_data`: `case=…` or `invitation=…`.
@@ -12,12 +13,17 @@ from urllib.parse import parse_qsl
 
 from services.ingest.adapters import meta
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Outcome, Request
-from services.ingest.adapters.conversations import MESSAGING, Conversations, of, rated, replied, said
+from services.ingest.adapters.conversations import LAST_REVISION, MESSAGING, REMOVED, Conversations, of, rated, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.meta import MetaSecrets
 from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import present
+from services.ingest.adapters.times import revision
 from shared.contracts.fields import NAME_LENGTH
+from shared.contracts.identity import address_hash
+
+_PERMANENT = {"131026", "131050"}
+"""Error codes: the number is not on WhatsApp or cannot be reached, and who does not want such messages."""
 
 
 def receive(request: Request, endpoint: Endpoint[MetaSecrets, Conversations]) -> Outcome:
@@ -48,17 +54,28 @@ def _message(message: Node, contacts: list[Node], options: Conversations, now: d
     contact = _contact(contacts, user, number)
     user, number = user or contact["user_id"].id(), number or contact["wa_id"].id()
     common: dict[str, Any] = {"channel": MESSAGING, "customer": _customer(user, number, contact["profile"]["name"].name())}
-    if kind in ("interactive", "button"):
-        reply = message["button"] if kind == "button" else message["interactive"][message["interactive"]["type"].text() or ""]
-        text = reply["text"].text() or reply["title"].text()
-        rating = rated(options, id, at, reply["payload"].text() or reply["id"].text(), **common)
-        if rating is not None:
-            return rating
-    elif kind == "reaction":
-        return "reaction"
-    else:
-        text = message["text"]["body"].text() if kind == "text" else message[kind or ""]["caption"].text()
-    return "no_text" if text is None else said(options, id, at, text, thread=user or number or id, **common)
+    text, version = _words(message), None
+    match kind:
+        case "interactive" | "button":
+            reply = message["button"] if kind == "button" else message["interactive"][message["interactive"]["type"].text() or ""]
+            text = reply["text"].text() or reply["title"].text()
+            rating = rated(options, id, at, reply["payload"].text() or reply["id"].text(), **common)
+            if rating is not None:
+                return rating
+        case "reaction":
+            return "reaction"
+        case "edit":
+            edit = message["edit"]
+            id, text, version = edit["original_message_id"].required_id(), _words(edit["message"]), revision(at)
+        case "revoke":
+            id, text, version = message["revoke"]["original_message_id"].required_id(), REMOVED, LAST_REVISION
+    return "no_text" if text is None else said(options, id, at, text, thread=user or number or id, revision=version, **common)
+
+
+def _words(message: Node) -> str | None:
+    """A text, or what stands below a picture or a document."""
+    kind = message["type"].text() or ""
+    return message["text"]["body"].text() if kind == "text" else message[kind]["caption"].text()
 
 
 def _contact(contacts: list[Node], user: str | None, number: str | None) -> Node:
@@ -77,10 +94,8 @@ def _customer(user: str | None, number: str | None, name: str | None = None) -> 
 def _echo(echo: Node, now: datetime) -> Found:
     """What a person of the company wrote in the WhatsApp Business app."""
     id, to, user = echo["id"].required_id(), echo["to"].id(), echo["to_user_id"].id()
-    kind = echo["type"].text() or ""
-    text = echo["text"]["body"].text() if kind == "text" else echo[kind]["caption"].text()
     at = echo["timestamp"].epoch() or now
-    return replied(id, at, text, thread=user or to or id, channel=MESSAGING, customer=_customer(user, to))
+    return replied(id, at, _words(echo), thread=user or to or id, channel=MESSAGING, customer=_customer(user, to))
 
 
 def _status(status: Node, now: datetime) -> Found:
@@ -90,8 +105,14 @@ def _status(status: Node, now: datetime) -> Found:
     about = present(case=told.get("case", "")[:NAME_LENGTH] or None, invitation=told.get("invitation", "")[:NAME_LENGTH] or None)
     if not about:
         return "failed_delivery"
-    reason = status["errors"][0]["title"].text() or status["errors"][0]["message"].text()
-    data = present(channel=MESSAGING, reason=reason, **about)
+    error, number = status["errors"][0], status["recipient_id"].text()
+    data = present(
+        channel=MESSAGING,
+        reason=error["title"].text() or error["message"].text(),
+        permanent=error["code"].text() in _PERMANENT,
+        address_hash=address_hash(f"+{number}") if number else None,
+        **about,
+    )
     return ChannelEvent("message.delivery_failed.v1", status["id"].required_id() + ":failed", status["timestamp"].epoch() or now, data)
 
 

@@ -30,7 +30,7 @@ from services.ingest.adapters.adapter import (
 )
 from services.ingest.adapters.conversations import MESSAGING, Conversations, of, rated, replied, said
 from services.ingest.adapters.forms import query
-from services.ingest.adapters.gathering import Found, gathered, readable
+from services.ingest.adapters.gathering import Found, counted, gathered, readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import present
@@ -181,8 +181,7 @@ async def _replies(posts: list[str], headers: dict[str, str], http: Http) -> dic
         return {}
     asked = urlencode({"ids": ",".join(posts), "tweet.fields": "public_metrics"})
     found = json_body((await http(Call("GET", f"{_API}?{asked}", headers))).body)
-    counts = ((post["id"].required_id(), post["public_metrics"]["reply_count"].number()) for post in found["data"])
-    return {id: max(0, int(count)) for id, count in counts if count is not None}
+    return counted((post["id"], post["public_metrics"]["reply_count"]) for post in found["data"])
 
 
 def _searchable(id: str, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Form, Outcome, Request
-from services.ingest.adapters.conversations import Treated, replied, said
+from services.ingest.adapters.conversations import Treated, of, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.markup import plain
 from services.ingest.adapters.node import Node, json_body
@@ -105,7 +105,7 @@ def _common(ticket: Node, kind: Node) -> dict[str, Any]:
         channel=_CHANNELS.get((kind.text() or "").lower(), "other"),
         interaction_id=ticket["id"].required_id(),
         customer=present(
-            id=customer["id"].id() or ticket["customer_id"].id(),
+            id=of("zammad", customer["id"].id() or ticket["customer_id"].id()),
             email=customer["email"].email(),
             phone=customer["phone"].phone() or customer["mobile"].phone(),
             name=Node(" ".join(name for name in names if name)).name(),

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.ingest.adapters import times, zendesk_ratings
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Outcome, Request
-from services.ingest.adapters.conversations import replied, said
+from services.ingest.adapters.conversations import of, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
@@ -105,7 +105,7 @@ def _common(ticket: Node) -> dict[str, Any]:
     return present(
         channel=_CHANNELS.get((ticket["via"]["channel"].text() or "").lower(), "web"),
         interaction_id=ticket["id"].required_id(),
-        customer=present(id=ticket["requester_id"].id()),
+        customer=present(id=of("zendesk", ticket["requester_id"].id())),
     )
 
 

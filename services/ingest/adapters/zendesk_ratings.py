@@ -14,7 +14,7 @@ from pydantic import Field
 
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Call, ChannelEvent, Endpoint, Fetch, Form, Http, Poll, Pulled
-from services.ingest.adapters.conversations import Treated
+from services.ingest.adapters.conversations import Treated, of
 from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import Question, Questions, answered, present
@@ -97,7 +97,7 @@ def _rating(rating: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tupl
         channel="web",
         survey="satisfaction_rating",
         interaction_id=rating["ticket_id"].id(),
-        customer=present(id=rating["requester_id"].id()),
+        customer=present(id=of("zendesk", rating["requester_id"].id())),
         agent=rating["assignee_id"].name(),
         tags=present(group_id=rating["group_id"].name(), reason=rating["reason"].name()),
         answers=[answer],
@@ -119,7 +119,7 @@ def _response(response: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[
         channel="web",
         survey=response["survey"]["id"].required_id(),
         interaction_id=next((ticket for ticket in tickets if ticket), None),
-        customer=present(id=response["responder_id"].id()),
+        customer=present(id=of("zendesk", response["responder_id"].id())),
         answers=answers[:200],
         revision=times.revision(at),
     )

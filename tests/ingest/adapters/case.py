@@ -6,7 +6,7 @@ Content is what mutations work on: the exact bytes of a sample, or what lies beh
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -39,8 +39,9 @@ class Case:
     `sign` gets the body as it goes over the wire (for media "none": the query string). `expected` are whole events: type, id, time (ISO
     8601), data. `identity` names the members that the events' ids are made of, `proof_members` those that belong to the proof: places as
     Node writes them ("form_response.token"), indices left out; for XML local names from below the root ("Body.notifications").
-    `keys` are the public keys at the vendor, by URL. `wrong_secrets` is for secrets in which a changed character would not do. `name`
-    tells two cases of one sample apart; `changed` makes of the sample what the samples do not show.
+    `fresh_for` is how long a timestamped request may be on its way. `keys` are the public keys at the vendor, by URL. `wrong_secrets` is
+    for secrets in which a changed character would not do. `name` tells two cases of one sample apart; `changed` makes of the sample what
+    the samples do not show.
     """
 
     adapter: str
@@ -60,6 +61,7 @@ class Case:
     confirm: str | None = None
     covers_body: bool = True
     timestamped: bool = False
+    fresh_for: timedelta = timedelta(minutes=15)
     identity: Sequence[str] = ()
     proof_members: Sequence[str] = ()
     seal: Seal | None = None
@@ -173,6 +175,11 @@ def _adapter(name: str) -> Adapter[Any, Any]:
     found = adapters().get(name)
     assert found is not None, f"there is no adapter {name}"
     return found
+
+
+def event(type: str, id: str, time: str, **data: Any) -> dict[str, Any]:
+    """An expected event; its time is one of 2026-03-19, in UTC, on which almost all samples were written."""
+    return {"type": f"{type}.v1", "id": id, "time": f"2026-03-19T{time}+00:00", "data": data}
 
 
 def with_members(sample: bytes, **members: Any) -> bytes:

@@ -8,8 +8,9 @@ import pytest
 
 from services.ingest.adapters.adapter import Endpoint, NotProven, Outcome, Request
 from services.ingest.adapters.aws_ses import keys, receive
-from services.ingest.adapters.mail import Mails, address_hash
+from services.ingest.adapters.mail import Mails
 from services.ingest.adapters.sns import Topic
+from shared.contracts.identity import address_hash
 from tests.ingest.adapters.case import SAMPLES, UTC_ZONE
 from tests.ingest.adapters.cases.aws_ses import ARN, AT, ENVELOPE, URL, in_envelope, signed
 from tests.ingest.adapters.judging import take

@@ -164,9 +164,9 @@ def test_a_changed_byte_is_refused(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.timestamped], ids=str)
-@pytest.mark.parametrize("late", [timedelta(minutes=16), timedelta(days=400), timedelta(minutes=-16)], ids=str)
-def test_a_recording_played_later_is_refused(case: Case, late: timedelta) -> None:
-    request = case.request(case.body, at=case.at + late)
+@pytest.mark.parametrize("late", [1, 1000, -1])
+def test_a_recording_played_later_is_refused(case: Case, late: int) -> None:
+    request = case.request(case.body, at=case.at + late * (case.fresh_for + timedelta(minutes=1)))
 
     with pytest.raises(NotProven) as refused:
         case.receive(request)

@@ -1,5 +1,6 @@
 """What mails amount to, alike for every mail vendor: a customer's words, machines' words, and what did not arrive."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +9,10 @@ from uuid import uuid4
 import pytest
 
 from services.ingest.adapters.adapter import ChannelEvent, Unreadable
-from services.ingest.adapters.mail import Mails, Received, address_hash, found_in
-from services.ingest.adapters.mime import mail_in
+from services.ingest.adapters.mail import Mails, Received, about, failures, found_in
+from services.ingest.adapters.mime import Failed, mail_in
+from services.ingest.adapters.node import Node
+from shared.contracts.identity import address_hash
 from shared.delivery.delivery import Delivery
 from shared.delivery.mail import Mail, MailSender, MailTarget, SmtpServer
 from tests.ingest.adapters.case import UTC_ZONE
@@ -197,11 +200,15 @@ def test_a_mail_of_ours_that_came_back_tells_its_case_and_never_the_address(retu
     }
 
 
+def delivery(body: bytes) -> Delivery:
+    """A mail of ours as it is about to be sent."""
+    return Delivery(uuid4(), "acme", "i-7", "emily", "survey", 1, body, "pending", 1, 0, AT, AT, AT)
+
+
 def test_an_invitation_of_ours_that_came_back_is_known_by_what_our_mails_carry() -> None:
     sender = MailSender(SmtpServer(host="mail.example.org", sender="complaints@example.org"), lambda: AT)
     body = Mail("How was it?", "Hello", invitation="i-7").encode()
-    delivery = Delivery(uuid4(), "acme", "i-7", "emily", "survey", 1, body, "pending", 1, 0, AT, AT, AT)
-    ours = sender.message(MailTarget(("emily@example.com",)), delivery)
+    ours = sender.message(MailTarget(("emily@example.com",)), delivery(body))
 
     (event,) = found(
         STATUS.format(
@@ -210,6 +217,23 @@ def test_an_invitation_of_ours_that_came_back_is_known_by_what_our_mails_carry()
     )
 
     assert event.data["invitation"] == "i-7"
+
+
+@pytest.mark.parametrize(
+    ("host", "header", "told"),
+    [
+        ("smtp.sendgrid.net", "X-SMTPAPI", lambda header: header["unique_args"]),
+        ("smtp.eu.mailgun.org", "X-Mailgun-Variables", lambda header: header),
+    ],
+)
+def test_a_mail_service_is_told_what_to_repeat_when_our_mail_does_not_arrive(host: str, header: str, told: Any) -> None:
+    sender = MailSender(SmtpServer(host=host, sender="complaints@example.org"), lambda: AT)
+    body = Mail("How was it?", "Hello", invitation="i-7").encode()
+    ours = sender.message(MailTarget(("emily@example.com",)), delivery(body))
+
+    (failure,) = failures("f-1", AT, [Failed("emily@example.com", "5.1.1", permanent=True)], about(Node(told(json.loads(ours[header])))))
+
+    assert failure.data["invitation"] == "i-7"
 
 
 @pytest.mark.parametrize(("action", "ours"), [("delayed", "Hearback-Case: 0190f3c2-7c1e"), ("failed", "X-Mailer: x")])

@@ -10,6 +10,7 @@ from services.ingest.adapters import facebook_page, instagram, messenger, whatsa
 from services.ingest.adapters.adapter import Endpoint, NotProven, Outcome, Request, Unreadable
 from services.ingest.adapters.conversations import Conversations
 from services.ingest.adapters.meta_messages import MessageOptions
+from shared.contracts.identity import address_hash
 from tests.ingest.adapters.case import SAMPLES, UTC_ZONE
 from tests.ingest.adapters.cases.facebook_page import SECRETS, URL, sign
 from tests.ingest.adapters.cases.instagram import OPTIONS as INSTAGRAM_OPTIONS
@@ -249,20 +250,47 @@ def test_a_mention_with_an_id_that_is_none_is_not_put_into_a_path() -> None:
         instagram.receive(Request("POST", url, headers, raw, AT), Endpoint((INSTAGRAM,), INSTAGRAM_OPTIONS, UTC_ZONE))
 
 
+@pytest.mark.parametrize(
+    ("changed", "text", "revision"),
+    [
+        ({"type": "edit", "edit": {"message": {"type": "text", "text": {"body": "Charged twice"}}}}, "Charged twice", 827229600),
+        ({"type": "edit", "edit": {"message": {"type": "image", "image": {"caption": "The bill"}}}}, "The bill", 827229600),
+        ({"type": "revoke", "revoke": {}}, "[removed]", 2**31 - 1),
+    ],
+    ids=["edited", "edited below a picture", "taken back"],
+)
+def test_a_message_that_was_edited_or_taken_back_is_a_later_version_of_itself(changed: dict[str, Any], text: str, revision: int) -> None:
+    """https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/edit, /revoke"""
+    changed[changed["type"]]["original_message_id"] = "wamid.1"
+
+    outcome = whatsapped("messages", {"messages": [{"id": "wamid.2", "from": "15550100042", "timestamp": "1773914400", **changed}]})
+
+    (event,) = outcome.events
+    assert (event.type, event.id, event.data["thread"]) == ("feedback.message_received.v1", "wamid.1", "15550100042")
+    assert (event.data["text"], event.data["revision"]) == (text, revision)
+
+
 def test_a_message_that_did_not_arrive_finds_its_case() -> None:
     failed = {
         "id": "wamid.1",
         "status": "failed",
         "timestamp": "1773914500",
+        "recipient_id": "15550100042",
         "errors": [{"code": 131026, "title": "Message undeliverable"}],
     }
 
     known = whatsapped("messages", {"statuses": [{**failed, "biz_opaque_callback_data": "case=C-1"}]})
     unknown = whatsapped("messages", {"statuses": [failed]})
 
-    assert [(event.type, event.id, event.data) for event in known.events] == [
-        ("message.delivery_failed.v1", "wamid.1:failed", {"channel": "messaging", "reason": "Message undeliverable", "case": "C-1"})
-    ]
+    (event,) = known.events
+    assert (event.type, event.id) == ("message.delivery_failed.v1", "wamid.1:failed")
+    assert event.data == {
+        "channel": "messaging",
+        "reason": "Message undeliverable",
+        "permanent": True,
+        "address_hash": address_hash("+15550100042"),
+        "case": "C-1",
+    }
     assert (unknown.events, unknown.passed_over) == ([], {"failed_delivery": 1})
 
 

@@ -14,9 +14,8 @@ from services.ingest.adapters.scales import Scale, pointed, worded
         (scales.GREAT_OKAY_BAD, ["Great", "Okay", " Bad "], [(3, 1, 3), (2, 1, 3), (1, 1, 3)]),
         (scales.STAR_WORDS, ["ONE", "FIVE"], [(1, 1, 5), (5, 1, 5)]),
         (scales.HAPPINESS, ["-103", "-101", "100", "101", "103"], [(1, 1, 7), (3, 1, 7), (4, 1, 7), (5, 1, 7), (7, 1, 7)]),
-        (scales.SMILEYS, ["😡", "😞", "😐", "🙂", "😍"], [(1, 1, 5), (2, 1, 5), (3, 1, 5), (4, 1, 5), (5, 1, 5)]),
     ],
-    ids=["good and bad", "great, okay and bad", "stars as words", "happiness", "smileys"],
+    ids=["good and bad", "great, okay and bad", "stars as words", "happiness"],
 )
 def test_words_have_points_and_stay_what_was_chosen(scale: Scale, words: list[str], points: list[tuple[int, int, int]]) -> None:
     read = [worded(scale, word) for word in words]
@@ -35,7 +34,7 @@ def test_a_word_that_the_scale_does_not_have_is_unreadable_and_blanks_are_no_ans
 
 
 def test_every_word_of_every_scale_lies_on_it_and_every_point_has_a_word() -> None:
-    for low, high, points in (scales.GOOD_BAD, scales.GREAT_OKAY_BAD, scales.STAR_WORDS, scales.HAPPINESS, scales.SMILEYS):
+    for low, high, points in (scales.GOOD_BAD, scales.GREAT_OKAY_BAD, scales.STAR_WORDS, scales.HAPPINESS):
         assert set(points.values()) == set(range(low, high + 1))
 
 
@@ -44,8 +43,7 @@ def test_points_stay_on_the_scale_that_the_customer_saw() -> None:
     assert pointed(0, 0, 5) == {"score": 0, "scale_min": 0, "scale_max": 5}
 
 
-def test_the_vendors_number_for_not_applicable_is_no_answer() -> None:
-    assert pointed(0, 0, 5, nothing=0) is None
+def test_no_points_are_no_answer() -> None:
     assert pointed(None, 0, 5) is None
 
 

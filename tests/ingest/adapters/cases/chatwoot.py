@@ -117,7 +117,7 @@ CASES = [
                 "data": {
                     "channel": "messaging",
                     "interaction_id": "128",
-                    "customer": {"id": "21", "phone": "+14158675309", "name": "Emily Adams"},
+                    "customer": {"id": "chatwoot:21", "phone": "+14158675309", "name": "Emily Adams"},
                     "agent": "Priya N",
                     "team": "Billing",
                     "first_response_seconds": 59.872,

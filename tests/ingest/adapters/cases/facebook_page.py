@@ -1,7 +1,9 @@
 """Facebook Page: a comment added, edited, answered by the Page itself; a recommendation; the check of the URL."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from services.ingest.adapters import instagram
 from services.ingest.adapters.adapter import Answer
@@ -9,7 +11,7 @@ from services.ingest.adapters.conversations import Conversations
 from services.ingest.adapters.facebook_page import Options, Secrets
 from services.ingest.adapters.meta import MetaSecrets
 from services.ingest.adapters.meta_messages import MessageOptions
-from tests.ingest.adapters.case import SAMPLES, Case, Proof, Vector
+from tests.ingest.adapters.case import SAMPLES, Case, Proof, Vector, event
 from tests.ingest.adapters.signing import hex_hmac
 
 SECRETS = Secrets(app_secret="test-meta-app-secret", verify_token="test-verify-token")
@@ -29,114 +31,95 @@ def ask(query: bytes) -> Proof:
     return f"{URL}?{query.decode('latin-1')}", {}
 
 
+def case(file: str, *identity: str, proof: Callable[[bytes], Proof] = sign, **more: Any) -> Case:
+    """A request of Meta's."""
+    return Case(
+        adapter="facebook_page",
+        sample=f"facebook_page/{file}",
+        secrets=SECRETS,
+        options=Options(),
+        at=AT,
+        sign=proof,
+        identity=identity,
+        **more,
+    )
+
+
 CASES = [
-    Case(
-        adapter="facebook_page",
-        sample="facebook_page/feed_comment_add.json",
-        secrets=SECRETS,
-        options=Options(),
-        at=AT,
-        sign=sign,
-        identity=COMMENT,
+    case(
+        "feed_comment_add.json",
+        *COMMENT,
         expected=[
-            {
-                "type": "feedback.comment_posted.v1",
-                "id": "300000000000007_400000000000011",
-                "time": "2026-03-19T09:34:45+00:00",
-                "data": {
-                    "channel": "social",
-                    "reply_to": "100000000000001_300000000000007",
-                    "url": "https://www.facebook.example.com/permalink/300000000000007",
-                    **EMILY,
-                    "text": "I was charged twice – äußerst enttäuscht 😡",
-                },
-            }
+            event(
+                "feedback.comment_posted",
+                "300000000000007_400000000000011",
+                "09:34:45",
+                channel="social",
+                reply_to="100000000000001_300000000000007",
+                url="https://www.facebook.example.com/permalink/300000000000007",
+                text="I was charged twice – äußerst enttäuscht 😡",
+                **EMILY,
+            )
         ],
     ),
-    Case(
-        adapter="facebook_page",
-        sample="facebook_page/feed_comment_edited.json",
-        secrets=SECRETS,
-        options=Options(),
-        at=AT,
-        sign=sign,
-        identity=COMMENT,
+    case(
+        "feed_comment_edited.json",
+        *COMMENT,
         expected=[
-            {
-                "type": "feedback.comment_posted.v1",
-                "id": "300000000000007_400000000000011",
-                "time": "2026-03-19T09:34:45+00:00",
-                "data": {
-                    "channel": "social",
-                    "reply_to": "100000000000001_300000000000007",
-                    **EMILY,
-                    "text": "I was charged twice. Update: refund promised.",
-                    "revision": 827228400,
-                },
-            }
+            event(
+                "feedback.comment_posted",
+                "300000000000007_400000000000011",
+                "09:34:45",
+                channel="social",
+                reply_to="100000000000001_300000000000007",
+                text="I was charged twice. Update: refund promised.",
+                revision=827228400,
+                **EMILY,
+            )
         ],
     ),
-    Case(
-        adapter="facebook_page",
-        sample="facebook_page/feed_comment_by_page_itself.json",
-        secrets=SECRETS,
-        options=Options(),
-        at=AT,
-        sign=sign,
-        identity=COMMENT,
+    case(
+        "feed_comment_by_page_itself.json",
+        *COMMENT,
         expected=[
-            {
-                "type": "interaction.replied.v1",
-                "id": "300000000000007_400000000000012",
-                "time": "2026-03-19T09:42:00+00:00",
-                "data": {
-                    "by": "human",
-                    "public": True,
-                    "text": "Sorry about that, we are looking into it.",
-                    "thread": "300000000000007_400000000000011",
-                    "channel": "social",
-                },
-            }
+            event(
+                "interaction.replied",
+                "300000000000007_400000000000012",
+                "09:42:00",
+                by="human",
+                public=True,
+                text="Sorry about that, we are looking into it.",
+                thread="300000000000007_400000000000011",
+                channel="social",
+            )
         ],
     ),
-    Case(
-        adapter="facebook_page",
-        sample="facebook_page/ratings_recommendation.json",
-        secrets=SECRETS,
-        options=Options(),
-        at=AT,
-        sign=sign,
-        identity=["entry.changes.value.open_graph_story_id", "entry.changes.value.item", "entry.changes.field", "entry.field"],
+    case(
+        "ratings_recommendation.json",
+        *("entry.changes.value.open_graph_story_id", "entry.changes.value.item", "entry.changes.field", "entry.field"),
         expected=[
-            {
-                "type": "feedback.comment_posted.v1",
-                "id": "500000000000021",
-                "time": "2026-03-19T10:02:41+00:00",
-                "data": {
-                    "channel": "review",
-                    **EMILY,
-                    "text": "Café delivery was late twice.",
-                    "rating": 0,
-                    "scale_min": 0,
-                    "scale_max": 1,
-                },
-            }
+            event(
+                "feedback.comment_posted",
+                "500000000000021",
+                "10:02:41",
+                channel="review",
+                text="Café delivery was late twice.",
+                rating=0,
+                scale_min=0,
+                scale_max=1,
+                **EMILY,
+            )
         ],
     ),
-    Case(
-        adapter="facebook_page",
-        sample="facebook_page/get_verification.txt",
-        secrets=SECRETS,
-        options=Options(),
-        at=AT,
-        sign=ask,
+    case(
+        "get_verification.txt",
+        proof=ask,
         method="GET",
         media="none",
         answer=Answer(body=b"1158201444"),
         proof_members=["hub.mode", "hub.challenge", "hub.verify_token"],
     ),
 ]
-
 _SENT = (SAMPLES / "facebook_page/feed_comment_add.json").read_bytes()
 
 VECTORS = [

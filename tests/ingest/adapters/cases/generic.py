@@ -1,7 +1,8 @@
-"""The generic adapter with each scheme, over a batch of comments, a message with an epoch in milliseconds, and a form."""
+"""The generic adapter with each scheme, over a batch of comments, a message with an epoch in milliseconds, a kiosk's faces, and a form."""
 
 import base64
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from services.ingest.adapters.generic import Options
 from services.ingest.adapters.mapping import Asked, EventMapping, Source
@@ -71,6 +72,20 @@ CALLS = (
         answers=(Asked(question="csat", instrument="csat", scale_min=1, scale_max=5, path="$.Digits"),),
     ),
 )
+FACES = (
+    EventMapping(
+        type="feedback.survey_answered",
+        id=("$.answer",),
+        time="$.at",
+        fields={"survey": Source(value="kiosk"), "channel": Source(value="store")},
+        answers=(
+            Asked(question="face", instrument="csat", scale_min=1, scale_max=5, path="$.face"),
+            Asked(question="courier", instrument="csat", scale_min=0, scale_max=5, path="$.courier", not_applicable=frozenset({"0"})),
+            Asked(question="service", instrument="likert", scale_min=-5, scale_max=5, path="$.service"),
+        ),
+    ),
+)
+"""An id beyond 2^53, a time without a zone, a face, 0 for not applicable, points below nought."""
 
 
 def token(_: bytes) -> Proof:
@@ -157,6 +172,32 @@ CASES = [
                     "channel": "phone",
                     "customer": {"phone": "+14158675309"},
                     "answers": [{"question": "csat", "instrument": "csat", "score": 4, "scale_min": 1, "scale_max": 5}],
+                },
+            }
+        ],
+    ),
+    Case(
+        adapter="generic",
+        sample="generic/kiosk.json",
+        secrets=SchemeSecrets(secret=SECRET),
+        options=Options(scheme=QueryToken(), events=FACES),
+        zone=ZoneInfo("Asia/Shanghai"),
+        at=AT,
+        sign=in_query,
+        covers_body=False,
+        identity=["answer"],
+        expected=[
+            {
+                "type": "feedback.survey_answered.v1",
+                "id": "9007199254740993123",
+                "time": "2026-03-19T09:30:00+00:00",
+                "data": {
+                    "survey": "kiosk",
+                    "channel": "store",
+                    "answers": [
+                        {"question": "face", "instrument": "csat", "score": 5, "scale_min": 1, "scale_max": 5, "choice": "😍"},
+                        {"question": "service", "instrument": "likert", "score": -3.5, "scale_min": -5, "scale_max": 5},
+                    ],
                 },
             }
         ],

@@ -32,7 +32,7 @@ def becomes(score: int, choice: str) -> list[dict[str, Any]]:
                 "channel": "email",
                 "survey": "satisfaction_rating",
                 "interaction_id": "1560011",
-                "customer": {"id": "449379", "email": "john.doe@example.com", "name": "John Doe"},
+                "customer": {"id": "helpscout:449379", "email": "john.doe@example.com", "name": "John Doe"},
                 "team": "My Mailbox",
                 "answers": [
                     {"question": "satisfaction", "instrument": "csat", "score": score, "scale_min": 1, "scale_max": 3, "choice": choice}

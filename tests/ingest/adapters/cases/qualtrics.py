@@ -1,11 +1,15 @@
-"""Qualtrics: a form that names a response, and the response as the API gives it."""
+"""Qualtrics: a form that names a response, without a sharedKey and with one, and the response as the API gives it."""
 
+import dataclasses
+import json
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlencode
 
 from services.ingest.adapters.adapter import Fetch
 from services.ingest.adapters.qualtrics import Options, Secrets
 from services.ingest.adapters.questions import Question
-from tests.ingest.adapters.case import Case, Proof, Pull
+from tests.ingest.adapters.case import Case, Proof, Pull, Seal, Vector
+from tests.ingest.adapters.signing import hex_hmac
 
 SECRETS = Secrets(token="qualtrics-token-0001", api_token="test-api-token")
 OPTIONS = Options(data_center="fra1", questions={"QID2": Question(instrument="csat", scale_min=1, scale_max=5)})
@@ -19,19 +23,69 @@ def sign(_: bytes) -> Proof:
     return f"{URL}?token=qualtrics-token-0001", {"content-type": "application/x-www-form-urlencoded"}
 
 
+COMPLETED = Case(
+    adapter="qualtrics",
+    sample="qualtrics/completed_response.txt",
+    secrets=SECRETS,
+    options=OPTIONS,
+    at=AT,
+    media="form",
+    covers_body=False,
+    sign=sign,
+    identity=["SurveyID", "ResponseID"],
+    fetches=[FETCH],
+)
+SHARED_KEY = "test-shared-key"
+
+
+def signed(message: bytes) -> bytes:
+    """The notification as Qualtrics sends it with a sharedKey: JSON in a field, its HMAC in another."""
+    fields = {"Topic": "examplebrand.surveyengine.completedResponse.SV_aaaaaaaaaaaaaaa", "HMAC": hex_hmac(SHARED_KEY, message, "sha512")}
+    return urlencode({**fields, "MSG": message}).encode()
+
+
+def as_message(body: bytes) -> bytes:
+    """The sample's fields as they stand in MSG."""
+    return signed(json.dumps({name: value for name, value in parse_qsl(body.decode()) if name != "Topic"}).encode())
+
+
 CASES = [
-    Case(
+    COMPLETED,
+    dataclasses.replace(
+        COMPLETED,
+        name="with a sharedKey",
+        secrets=SECRETS.model_copy(update={"shared_key": SHARED_KEY}),
+        media="json",
+        changed=as_message,
+        seal=Seal(open=lambda body: dict(parse_qsl(body.decode()))["MSG"].encode(), close=signed),
+    ),
+]
+
+PUBLISHED = (
+    '{"Status":"Complete","SurveyID":"SV_1AmkKSDmoZ4XlQx","ResponseID":"R_0B7IcnXszjEUHLP","CompletedDate":"2019-06-25 07:58:25",'
+    '"BrandID":"sapdevelopment"}'
+)
+"""https://github.com/kyma-incubator/connector-tools qualtrics-event-gw/pkg/hmac/hmac_test.go"""
+PUBLISHED_HMAC = (
+    "c2c585a404c239aa3063b462cc33551d3ed3ed2de0899f58d456fc0ef7ebef6f3c3af44957989bd0592603e41edde9528f7d9ed09ee128bf719aa12f46e5c598"
+)
+VECTORS = [
+    Vector(
         adapter="qualtrics",
-        sample="qualtrics/completed_response.txt",
-        secrets=SECRETS,
+        name=name,
+        secrets=SECRETS.model_copy(update={"shared_key": "kyma4ever"}),
         options=OPTIONS,
         at=AT,
-        media="form",
-        covers_body=False,
-        sign=sign,
-        identity=["SurveyID", "ResponseID"],
-        fetches=[FETCH],
-    ),
+        url=f"{URL}?token=qualtrics-token-0001",
+        headers={"content-type": "application/x-www-form-urlencoded"},
+        body=urlencode({"Topic": "sapdevelopment.surveyengine.completedResponse.SV_1AmkKSDmoZ4XlQx", "MSG": message, **proof}).encode(),
+        holds=holds,
+    )
+    for name, message, proof, holds in (
+        ("its published HMAC", PUBLISHED, {"HMAC": PUBLISHED_HMAC}, True),
+        ("the HMAC of another message", PUBLISHED.replace("Complete", "Partial"), {"HMAC": PUBLISHED_HMAC}, False),
+        ("no HMAC", PUBLISHED, {}, False),
+    )
 ]
 
 PULLS = [

@@ -82,7 +82,7 @@ CASES = [
                 "data": {
                     "channel": "chat",
                     "interaction_id": "C0FEEDBACK:1773912000.000100",
-                    "customer": {"id": "U0001"},
+                    "customer": {"id": "slack:U0001"},
                     "tags": {"slack_channel": "C0FEEDBACK"},
                     "text": TEXT,
                     "thread": "C0FEEDBACK:1773912000.000100",

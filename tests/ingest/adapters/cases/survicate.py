@@ -46,7 +46,7 @@ CASES = [
         sign=sign,
         options=Options(questions={"12123": RATING}),
         identity=["event.questionAnswered.responseUuid", "event.questionAnswered.question.id"],
-        expected=expected({"instrument": "csat", "score": 3, "scale_min": 1, "scale_max": 3}),
+        expected=expected({"instrument": "csat", "score": 3, "scale_min": 1, "scale_max": 3, "choice": "Great"}),
         name="on a scale",
     ),
     Case(

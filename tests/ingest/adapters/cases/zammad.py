@@ -26,7 +26,7 @@ def sign(body: bytes) -> Proof:
 COMMON: dict[str, Any] = {
     "channel": "email",
     "interaction_id": "65",
-    "customer": {"id": "8", "email": "emily@example.com", "name": "Emily Adams"},
+    "customer": {"id": "zammad:8", "email": "emily@example.com", "name": "Emily Adams"},
     "team": "Billing",
 }
 ARTICLE: dict[str, Any] = {

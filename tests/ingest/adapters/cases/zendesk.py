@@ -27,7 +27,7 @@ def sign(body: bytes) -> Proof:
     }
 
 
-COMMON: dict[str, Any] = {"channel": "web", "interaction_id": "35436", "customer": {"id": "8447388090494"}}
+COMMON: dict[str, Any] = {"channel": "web", "interaction_id": "35436", "customer": {"id": "zendesk:8447388090494"}}
 SOLVED = Case(
     adapter="zendesk",
     sample="zendesk/ticket_status_changed.json",
@@ -147,7 +147,7 @@ PULLS = [
                 "channel": "web",
                 "survey": "satisfaction_rating",
                 "interaction_id": "208",
-                "customer": {"id": "7881"},
+                "customer": {"id": "zendesk:7881"},
                 "agent": "135",
                 "tags": {"group_id": "44"},
                 "answers": [
@@ -168,7 +168,7 @@ PULLS = [
                 "channel": "web",
                 "survey": "01HZYC000000000000000000AA",
                 "interaction_id": "208",
-                "customer": {"id": "7881"},
+                "customer": {"id": "zendesk:7881"},
                 "answers": [
                     {"question": "01HZYC000000000000000000AC", "instrument": "csat", "score": 4, "scale_min": 1, "scale_max": 5},
                     {"question": "01HZYC000000000000000000AE", "instrument": "text", "text": "Awesome support!"},

@@ -89,6 +89,16 @@ async def test_customers_servicers_and_the_system_are_told_apart() -> None:
     assert pulled.events[1].data["person"] == "Zhangsan"
 
 
+async def test_a_message_that_the_customer_took_back_is_removed_whenever_that_is_told() -> None:
+    event = {"event_type": "user_recall_msg", "external_userid": "wm1", "recall_msgid": "m1"}
+    http = Recording(TOKEN, page("c", 0, written("m1", 3), written("m9", 4, msgtype="event", event=event)))
+
+    said, removed = (await pull(NEWS, ENDPOINT, http, NOW)).events
+
+    assert (removed.type, removed.id, removed.data["thread"]) == (said.type, said.id, said.data["thread"])
+    assert (removed.data["text"], removed.data["revision"]) == ("[removed]", 2**31 - 1)
+
+
 @pytest.mark.parametrize(("errcode", "refusal"), [(-1, NotNow), (45009, NotNow), (42001, NotNow), (40058, Unreadable)])
 async def test_an_errcode_is_tried_again_only_where_that_can_help(errcode: int, refusal: type[Exception]) -> None:
     http = Recording(TOKEN, json.dumps({"errcode": errcode, "errmsg": "hint: [secret stuff]"}).encode())
