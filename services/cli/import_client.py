@@ -1,12 +1,13 @@
-"""The conversation with ingest about an import. An ingest that does not answer is asked again: the import goes on without us."""
+"""The conversation with ingest about imports."""
 
 import asyncio
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 
@@ -25,67 +26,102 @@ class Refusal(HearbackError):
     """Ingest's answer to a request that it does not take."""
 
 
-async def send_file(client: httpx.AsyncClient, path: Path, said: dict[str, Any], sent: Callable[[float], None]) -> View:
-    """Upload a file, unpacked when it is gzip; `sent` hears which share is out. Raises Refusal and Unavailable."""
-    size = path.stat().st_size or 1  # noqa: ASYNC240 - before anything runs beside it
+class ImportClient:
+    """Use it as a context. Once ingest has answered it is waited for whenever it does not: imports go on without us.
 
-    async def blocks() -> AsyncIterator[bytes]:
-        with path.open("rb") as file:
-            packed = file.peek(len(GZIP)).startswith(GZIP)
-            with closing(gzip.GzipFile(fileobj=file)) if packed else closing(file) as source:
-                while block := source.read(BLOCK):
-                    yield block
-                    sent(file.tell() / size)
+    Methods raise Refusal, and Unavailable when ingest never answers.
+    """
 
-    try:
-        answer = await client.post(PATH, params=said, content=blocks(), headers={"Content-Type": "application/octet-stream"})
-    except httpx.TransportError as error:
-        raise Unavailable("ingest", f"{type(error).__name__} while the file was sent; send it again, nothing counts twice") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise ConfigurationError(f"{path.name} is broken: it is no whole gzip file") from None
-    return _told(answer)
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._reached = False
+        self.waits: Callable[[str], None] = _nobody
+        """Hears why ingest is waited for."""
 
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, body: Any = None) -> View:
-    """One request, again and again while ingest does not answer. Raises Refusal, and Unavailable in the end."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE_SECONDS
-    for pause in backoff():
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.aclose()
+
+    async def send(self, path: Path, said: dict[str, Any], sent: Callable[[float], None]) -> View:
+        """Upload a file, unpacked when it is gzip; `sent` hears which share is out. When the answer is lost it is sent again."""
+        await self.ask("GET", "?limit=1")  # a wrong key is told before a gigabyte is on its way
+        headers = {"Content-Type": "application/octet-stream", "Idempotency-Key": uuid4().hex}
         try:
-            answer = await client.request(method, f"{PATH}{path}", json=body)
-            if answer.status_code < 500:
-                return _told(answer)
-            failure = f"answers {answer.status_code}"
-        except httpx.TransportError as error:
-            failure = type(error).__name__
-        if loop.time() > deadline:
-            raise Unavailable("ingest", f"{failure}; the import goes on by itself")
-        await asyncio.sleep(pause)
-    raise AssertionError("backoff has no end")
+            return await self._answer(lambda: self._client.post(PATH, params=said, content=_blocks(path, sent), headers=headers))
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise ConfigurationError(f"{path.name} is broken: it is no whole gzip file") from None
+
+    async def ask(self, method: str, path: str, body: Any = None) -> View:
+        """One request."""
+        return await self._answer(lambda: self._client.request(method, f"{PATH}{path}", json=body))
+
+    async def until(self, id: str, states: set[str], seen: Callable[[View], None]) -> View:
+        """Look until the import is in none of these states; `seen` hears of every look."""
+        while True:
+            view = await self.ask("GET", f"/{id}")
+            seen(view)
+            if view["state"] not in states:
+                return view
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def save_refused(self, id: str, path: Path) -> None:
+        """Write the refused rows into a file."""
+
+        async def fetch() -> httpx.Response:
+            async with self._client.stream("GET", f"{PATH}/{id}/refused") as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    return answer
+                with path.open("wb") as file:
+                    async for block in answer.aiter_bytes():
+                        file.write(block)
+            return httpx.Response(200, json={})
+
+        await self._answer(fetch)
+
+    async def _answer(self, request: Callable[[], Awaitable[httpx.Response]]) -> View:
+        """What is answered to a request, which is repeated while nothing is."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE_SECONDS
+        for pause in backoff():
+            try:
+                answer = await request()
+                self._reached = True
+                if answer.status_code < 500:
+                    return _told(answer)
+                failure = f"answers {answer.status_code}"
+            except httpx.TransportError as error:
+                failure = f"does not answer at {self._client.base_url} ({type(error).__name__})"
+            if not self._reached or loop.time() > deadline:
+                raise Unavailable("ingest", failure)
+            self.waits(f"ingest {failure}, trying again")
+            await asyncio.sleep(pause)
+        raise AssertionError("backoff has no end")
 
 
-async def until(client: httpx.AsyncClient, id: str, states: set[str], seen: Callable[[View], None]) -> View:
-    """Look until the import is in none of these states; `seen` hears of every look."""
-    while True:
-        view = await ask(client, "GET", f"/{id}")
-        seen(view)
-        if view["state"] not in states:
-            return view
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
-
-
-async def save_refused(client: httpx.AsyncClient, id: str, path: Path) -> None:
-    """Write the refused rows into a file."""
-    async with client.stream("GET", f"{PATH}/{id}/refused") as answer:
-        answer.raise_for_status()
-        with path.open("wb") as file:
-            async for block in answer.aiter_bytes():
-                file.write(block)
+async def _blocks(path: Path, sent: Callable[[float], None]) -> AsyncIterator[bytes]:
+    size = path.stat().st_size or 1  # noqa: ASYNC240 - before anything runs beside it
+    with path.open("rb") as file:
+        packed = file.peek(len(GZIP)).startswith(GZIP)
+        with closing(gzip.GzipFile(fileobj=file)) if packed else closing(file) as source:
+            while block := source.read(BLOCK):
+                yield block
+                sent(file.tell() / size)
 
 
 def _told(answer: httpx.Response) -> View:
-    body: View = answer.json()
+    try:
+        body: View = answer.json()
+    except ValueError:
+        raise Refusal(f"what answers {answer.status_code} at {answer.url.copy_with(query=None)} is no ingest of Hearback") from None
     if answer.is_success:
         return body
     errors = "".join(f"; {'.'.join(map(str, error['loc']))}: {error['msg']}" for error in body.get("errors", []))
     raise Refusal(f"ingest refused it: {body.get('detail', answer.status_code)}{errors}")
+
+
+def _nobody(_: str) -> None:
+    return None

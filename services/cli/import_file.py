@@ -4,16 +4,15 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
-import httpx
 import typer
 from rich.console import Console
 
 from services.cli.client import public_api
-from services.cli.import_client import ask, save_refused, send_file, until
+from services.cli.import_client import ImportClient, View
 from services.cli.import_mapping import changed
-from services.cli.import_screen import Bar, View, account, show_preview
+from services.cli.import_screen import Bar, account, show_preview
 from services.cli.running import join_running_stack
 from shared.errors import ConfigurationError
 
@@ -68,46 +67,65 @@ def import_file(
     """
     if not file.is_file():
         raise ConfigurationError(f"there is no file {file}")
-    options = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet, "header_row": header_row}
-    said = {"file_name": file.name[:256], "name": name, "act": "true" if act else None, **options}
+    if file.stat().st_size == 0:
+        raise ConfigurationError(f"{file} is empty")
+    options = _given({"encoding": encoding, "delimiter": delimiter, "sheet": sheet, "header_row": header_row})
+    said = {"file_name": file.name[:256], **_given({"name": name, "act": "true" if act else None}), **options}
     wanted: dict[str, Any] = {"maps": maps or [], "constants": constants or [], "answers": answers or [], "type": type}
     wanted |= {"date_format": date_format, "zone": zone, "decimal": decimal}
     whole = None if mapping_file is None else _mapping(mapping_file)
-    client = public_api(join_running_stack())
-    given = {name: value for name, value in options.items() if value is not None}
-    asyncio.run(_import(client, file, {k: v for k, v in said.items() if v is not None}, given, whole, wanted, yes, refused))
-
-
-async def _import(client: httpx.AsyncClient, file: Path, said: dict[str, Any], options: dict[str, Any], whole: dict[str, Any] | None,
-                  wanted: dict[str, Any], yes: bool, refused: Path | None) -> None:  # fmt: skip
     console = Console()
-    async with client:
+    view = asyncio.run(_checked(console, file, said, options, whole, wanted))
+    show_preview(console, view)
+    if view["preview"]["problems"]:
+        _give_up(view, "nothing was sent: settle what is to be decided, with --map, --set, --answer or --date-format")
+    if not yes and not _agreed(view):
+        _give_up(view, "nothing was sent")
+    asyncio.run(start_and_follow(view["id"], refused or file.with_name(f"{file.name}.refused.csv"), console))
+
+
+def imports_api() -> ImportClient:
+    """The imports of the running stack, or of the installation that the environment names. Raises ConfigurationError."""
+    return ImportClient(public_api(join_running_stack()))
+
+
+async def _checked(console: Console, file: Path, said: dict[str, Any], options: dict[str, Any], whole: dict[str, Any] | None,
+                   wanted: dict[str, Any]) -> View:  # fmt: skip
+    """The import, checked as it is wanted. Raises ConfigurationError when it cannot be read."""
+    async with imports_api() as api:
         with Bar(console) as bar:
-            view = await send_file(client, file, said, bar.sending)
-        view = await until(client, view["id"], {"checking"}, _nothing)
-        mapping = changed(whole or view["mapping"], **wanted) or whole
-        if mapping is not None and view["state"] == "waiting":
-            await ask(client, "PUT", f"/{view['id']}", {"mapping": mapping, "options": options})
-            view = await until(client, view["id"], {"checking"}, _nothing)
-        if view["state"] == "failed":
-            raise ConfigurationError(f"{file.name} cannot be imported: {view['detail']}")
-        show_preview(console, view)
-        if view["preview"]["problems"]:
-            await _give_up(client, view, "nothing was sent: settle what is to be decided, with --map, --set, --answer or --date-format")
-        if not yes and not _agreed(view):
-            await _give_up(client, view, "nothing was sent")
-        await ask(client, "POST", f"/{view['id']}/start")
-        await follow(client, view["id"], refused or file.with_name(f"{file.name}.refused.csv"), console)
+            api.waits = bar.waiting
+            view = await api.send(file, said, bar.sending)
+            view = await api.until(view["id"], {"checking"}, bar.checking)
+            mapping = changed(whole or view["mapping"], **wanted) or whole
+            if mapping is not None and view["state"] == "waiting":
+                await api.ask("PUT", f"/{view['id']}", {"mapping": mapping, "options": options})
+                view = await api.until(view["id"], {"checking"}, bar.checking)
+    if view["state"] == "failed":
+        raise ConfigurationError(f"{file.name} cannot be imported: {view['detail']}")
+    return view
 
 
-async def follow(client: httpx.AsyncClient, id: str, refused: Path, console: Console) -> None:
+async def start_and_follow(id: str, refused: Path, console: Console) -> None:
+    """Start an import that waits, and follow it."""
+    async with imports_api() as api:
+        await api.ask("POST", f"/{id}/start")
+        await follow(api, id, refused, console)
+
+
+async def follow(api: ImportClient, id: str, refused: Path, console: Console) -> None:
     """Show the bar until the import has ended, then its account; refused rows go into a file. Ends with exit code 1 when there are any."""
-    with Bar(console) as bar:
-        view = await until(client, id, {"checking", "running"}, bar.importing)
+    try:
+        with Bar(console) as bar:
+            api.waits = bar.waiting
+            view = await api.until(id, {"checking", "running"}, bar.importing)
+    except asyncio.CancelledError:  # Ctrl-C
+        typer.echo(f"the import goes on without this command: `hearback imports follow {id}` watches it, `… cancel {id}` ends it", err=True)
+        raise
     for line in account(view):
         typer.echo(line)
     if view["refused"]:
-        await save_refused(client, id, refused)
+        await api.save_refused(id, refused)
         typer.echo(f"the refused rows and their reasons: {refused}")
     if view["refused"] or view["state"] != "done":
         raise typer.Exit(1)
@@ -115,13 +133,24 @@ async def follow(client: httpx.AsyncClient, id: str, refused: Path, console: Con
 
 def _agreed(view: View) -> bool:
     if not sys.stdin.isatty():
-        raise ConfigurationError(f"nothing was sent: start it with --yes, or with POST /v1/imports/{view['id']}/start")
-    return typer.confirm("start?")
+        raise ConfigurationError(f"nothing was sent: start it with `hearback imports start {view['id']}`; with --yes nobody is asked")
+    try:
+        return typer.confirm("start?")
+    except typer.Abort:
+        return False
 
 
-async def _give_up(client: httpx.AsyncClient, view: View, line: str) -> None:
-    await ask(client, "POST", f"/{view['id']}/cancel")
+def _give_up(view: View, line: str) -> NoReturn:
+    async def cancel() -> None:
+        async with imports_api() as api:
+            await api.ask("POST", f"/{view['id']}/cancel")
+
+    asyncio.run(cancel())
     raise ConfigurationError(line)
+
+
+def _given(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _mapping(path: Path) -> dict[str, Any]:
@@ -132,7 +161,3 @@ def _mapping(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigurationError(f"{path.name} should hold a mapping as a JSON object: see docs/imports.md")
     return found
-
-
-def _nothing(_: View) -> None:
-    return None

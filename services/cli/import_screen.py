@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-View = dict[str, Any]
+from services.cli.import_client import View
+
 ROWS_SHOWN = 5
 
 
@@ -68,6 +68,14 @@ class Bar:
         """The file is on its way."""
         self._progress.update(self._task, completed=share)
 
+    def checking(self, _: View) -> None:
+        """The file is there; nobody knows how long it takes."""
+        self._progress.reset(self._task, total=None, description="checking", more="")
+
+    def waiting(self, why: str) -> None:
+        """Nothing is heard."""
+        self._progress.update(self._task, more=why)
+
     def importing(self, view: View) -> None:
         """Rows are being read."""
         more = (
@@ -75,7 +83,7 @@ class Bar:
             if view["waiting_for"]
             else f"{view['rows_per_second']:,.0f} rows/s{_left(view['eta_seconds'])}"
         )
-        self._progress.update(self._task, completed=view["share"], description=f"read {view['read']:,} rows", more=more)
+        self._progress.update(self._task, total=1.0, completed=view["share"], description=f"read {view['read']:,} rows", more=more)
 
 
 def account(view: View) -> Iterator[str]:
@@ -85,6 +93,8 @@ def account(view: View) -> Iterator[str]:
         yield f"the import ended there: {view['detail']}"
     elif view["state"] == "cancelled":
         yield "the import was cancelled there; what was accepted stays"
+    elif view["state"] == "waiting":
+        yield f"the import waits to be started, with `hearback imports start {view['id']}`"
 
 
 def _left(seconds: float | None) -> str:

@@ -6,16 +6,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
-from services.cli.client import public_api
-from services.cli.import_client import ask
 from services.cli.import_file import follow as follow_import
-from services.cli.running import join_running_stack
+from services.cli.import_file import imports_api, start_and_follow
+from services.cli.import_screen import account
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Imports, begun here or elsewhere.")
 Id = Annotated[str, typer.Argument(metavar="ID")]
+Refused = Annotated[Path | None, typer.Option(help="Where refused rows go; ID.refused.csv when not given.")]
 
 
 @app.command("list")
@@ -25,9 +23,15 @@ def list_imports() -> None:
 
 
 @app.command()
-def follow(import_id: Id, refused: Annotated[Path | None, typer.Option(help="Where refused rows go.")] = None) -> None:
+def start(import_id: Id, refused: Refused = None) -> None:
+    """Start an import that waits, and watch it to its end."""
+    asyncio.run(start_and_follow(import_id, refused or _refused(import_id), Console()))
+
+
+@app.command()
+def follow(import_id: Id, refused: Refused = None) -> None:
     """Watch an import to its end."""
-    asyncio.run(_follow(import_id, refused or Path(f"{import_id}.refused.csv")))
+    asyncio.run(_follow(import_id, refused or _refused(import_id)))
 
 
 @app.command()
@@ -37,22 +41,23 @@ def cancel(import_id: Id) -> None:
 
 
 async def _list() -> None:
-    async with public_api(join_running_stack()) as client:
-        page = await ask(client, "GET", "?limit=50")
-    numbers = [Column(name, justify="right") for name in ("read", "accepted", "duplicate", "refused")]
-    table = Table(Column("id", no_wrap=True), "file", "state", *numbers)
+    async with imports_api() as api:
+        page = await api.ask("GET", "?limit=50")
     for view in page["items"]:
-        counts = (f"{view[name]:,}" for name in ("read", "accepted", "duplicate", "refused"))
-        table.add_row(view["id"], Text(view["file_name"]), view["state"], *counts)
-    Console().print(table)
+        typer.echo(f"{view['id']}  {view['created_at'][:16]}  {view['state']:9}  {view['file_name']}: {next(account(view))}")
 
 
 async def _follow(id: str, refused: Path) -> None:
-    async with public_api(join_running_stack()) as client:
-        await follow_import(client, id, refused, Console())
+    async with imports_api() as api:
+        await follow_import(api, id, refused, Console())
 
 
 async def _cancel(id: str) -> None:
-    async with public_api(join_running_stack()) as client:
-        view = await ask(client, "POST", f"/{id}/cancel")
-    typer.echo(f"{id}: {'cancelled' if view['state'] == 'cancelled' else 'will be cancelled within seconds'}")
+    async with imports_api() as api:
+        view = await api.ask("POST", f"/{id}/cancel")
+    ended = view["state"] in ("done", "failed", "cancelled")
+    typer.echo(f"{id}: {view['state'] if ended else 'will be cancelled within seconds'}")
+
+
+def _refused(import_id: str) -> Path:
+    return Path(f"{import_id}.refused.csv")

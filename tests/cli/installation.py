@@ -36,12 +36,19 @@ class Installation:
 
     async def call(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """`hearback` with these arguments, to its end; nothing but stack.json and `environment` tells it where anything is."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEARBACK_")}
-        command = [sys.executable, "-m", "services.cli.main", *arguments]
-        told = {**inherited, "COLUMNS": "200", **environment}
         return await asyncio.to_thread(
-            subprocess.run, command, cwd=self.folder, env=told, capture_output=True, text=True, timeout=60, check=False
-        )
+            subprocess.run, self.command(*arguments), cwd=self.folder, env=self.environment(**environment), capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+
+    def command(self, *arguments: str) -> list[str]:
+        """The program and its arguments."""
+        return [sys.executable, "-m", "services.cli.main", *arguments]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """That of this process, but for what would name another installation; wide, so that nothing is wrapped."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEARBACK_")}
+        return {**inherited, "COLUMNS": "200", **more}
 
     async def told(self, *arguments: str) -> Any:
         """What a successful call with `--json` tells."""

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.cli.installation import Installation
+from tests.cli.terminal import terminal
 from tests.system.platform import Platform, Service
 
 ROWS = 12_000
@@ -92,8 +93,8 @@ async def test_an_import_through_a_kill_and_repeated_counts_each_row_once(
     assert "channel" in again.stdout
     with (tmp_path / "renamed.csv.gz.refused.csv").open(encoding="utf-8-sig", newline="") as refused:
         [row] = csv.DictReader(refused)
-    assert (row["line"], row["Response ID"], row["NPS"]) == (str(ROWS + 3), "x", "11")
-    assert "whole number from 0 to 10" in row["reason"]
+    assert (row["refused line"], row["Response ID"], row["NPS"]) == (str(ROWS + 3), "x", "11")
+    assert "whole number from 0 to 10" in row["refused because"]
 
 
 async def test_nothing_is_sent_while_something_is_to_be_decided(platform: Platform, importing: Service, tmp_path: Path) -> None:
@@ -113,12 +114,51 @@ async def test_nothing_is_sent_while_something_is_to_be_decided(platform: Platfo
     assert undecided.returncode == unasked.returncode == 2
     assert "decide: field time" in undecided.stdout
     assert "nothing was sent" in undecided.stderr
-    assert "start it with --yes" in unasked.stderr
+    assert "start it with `hearback imports start" in unasked.stderr
     assert decided.returncode == 0, decided.stderr
     assert "read 2 rows: accepted 2, duplicate 0, refused 0" in decided.stdout
     assert "zu spät" in decided.stdout
     assert [(view["state"], view["accepted"]) for view in views] == [("done", 2), ("waiting", 0), ("cancelled", 0)]
     assert "beschwerden.csv" in listed.stdout
+
+
+async def test_a_person_sees_what_a_file_becomes_is_asked_and_may_leave_and_come_back(
+    platform: Platform, importing: Service, tmp_path: Path
+) -> None:
+    key = await platform.key("person")
+    (tmp_path / "answers.csv").write_text(answers(40_000))
+    async with platform.client(importing, key) as client:
+        installation = Installation.make(tmp_path, platform.kafka.bootstrap, urls={"ingest": importing.url}, key=key)
+        async with terminal(installation, "import", "answers.csv") as refusing:
+            await refusing.shows("start? [y/N]:")
+            refusing.type("n\n")
+            code = await refusing.ended()
+        async with terminal(installation, "import", "answers.csv") as leaving:
+            await leaving.shows("start? [y/N]:")
+            leaving.type("y\n")
+            await leaving.shows("rows/s")
+            leaving.interrupt()
+            await leaving.ended()
+        [left, cancelled] = (await client.get("/v1/imports")).json()["items"]
+        await platform.stop(importing)
+        async with terminal(installation, "imports", "follow", left["id"]) as away:
+            away_code = await away.ended()
+        await importing.start()
+        platform.services.append(importing)
+        async with terminal(installation, "imports", "follow", left["id"]) as back:
+            await back.shows("rows/s")
+            await importing.kill()
+            await back.shows("does not answer")
+            await importing.start()
+            back_code = await back.ended()
+
+    assert (code, cancelled["state"], cancelled["read"]) == (2, "cancelled", 0)
+    assert "nothing was sent" in refusing.screen
+    assert left["state"] == "running"
+    assert f"hearback imports follow {left['id']}" in leaving.screen
+    assert (away_code, back_code) == (1, 1)
+    assert "ingest: does not answer at" in away.screen
+    assert "read 40,002 rows: accepted 40,000, duplicate 1, refused 1" in back.screen
 
 
 @pytest.mark.skipif(not CFPB.exists(), reason=f"{CFPB.name} is not beside this checkout")

@@ -16,7 +16,7 @@ from shared.errors import HearbackError
 Cell = str | int | float | bool | datetime | date | time | timedelta | None
 """Text in CSV; what the file says in XLSX and NDJSON. Blank is None or a text of spaces."""
 
-_FORMULA = ("=", "+", "-", "@")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula, unless an apostrophe stands before it, which is then no part of the text."""
 
 MAX_NAME = 240
@@ -43,11 +43,12 @@ class Row(NamedTuple):
 class Table:
     """A file that is open for reading. `rows` can be gone through once; `share` says how much of it has been, from 0 to 1.
 
-    Rows that are blank from end to end are no rows. `rows` raises UnreadableFile where the file turns out broken.
+    Rows that are blank from end to end are no rows: None stands there, because a file may have a million of them and whoever reads it
+    wants to pause. `rows` raises UnreadableFile where the file turns out broken.
     """
 
     columns: Sequence[str]
-    rows: Iterator[Row]
+    rows: Iterator[Row | None]
     share: Callable[[], float]
 
 
@@ -63,7 +64,7 @@ def text_of(cell: Cell) -> str:
             return ""
         case str():
             said = cell.replace("\r\n", "\n").replace("\r", "\n").strip()
-            return said[1:] if said[:1] == "'" and said[1:2] in _FORMULA else said
+            return said[1:] if said[:1] == "'" and said[1:2] in FORMULA else said
         case bool():
             return "true" if cell else "false"
         case float():

@@ -87,6 +87,9 @@ class Checker:
             rows = await _first(table, pace)
         problems: list[str] = []
         hints: list[str] = []
+        if len(form.sheets) > 1:
+            others = ", ".join(sheet for sheet in form.sheets if sheet != form.sheet)
+            hints.append(f"this is the sheet {form.sheet}; the file also has {others}: say which one with sheet")
         if mapping is None and not holds_events(form):
             usable = [row.cells for row in rows if row.problem is None]
             mapping, found, told = guess(table.columns, usable, one.name or _stem(one.file_name))
@@ -148,8 +151,9 @@ def with_columns_of(form: Form, mapping: Mapping | None) -> Form:
 async def _first(table: Table, pace: Pace) -> list[Row]:
     rows: list[Row] = []
     for row in table.rows:
-        rows.append(row)
         await pace.turn()
+        if row is not None:
+            rows.append(row)
         if len(rows) == SAMPLE_ROWS:
             break
     return rows

@@ -1,10 +1,10 @@
-"""CSV and its kin: which delimiter and quote a file uses, and its rows. Pure over an open text file; never holds more than a row."""
+"""CSV and its kin: which delimiter and quote a file uses, and its rows. Pure over an open text file, of which it holds a row at most."""
 
 import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Annotated, Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.ingest.imports.cells import MAX_CELL, Row, UnreadableFile, column_names, is_blank
 
 MAX_LINE = 1024 * 1024
+MAX_ROW = 4 * MAX_LINE
+"""Characters, over all lines of a row whose cells have line ends."""
+TOO_LONG = "x" * (MAX_CELL + 1)
+"""Stands in the place of a line that is too long: csv refuses it in whatever row it comes, as a cell that is."""
+_LONGEST_PIECES = 64
+_HEADER_WITHIN = 10_000
 _SAMPLE_LINES = 200
 _DELIMITERS = (",", ";", "\t", "|")
 _SAID = re.compile(r"sep=(.)\s*$")
@@ -29,15 +35,25 @@ class Dialect(BaseModel):
 
 
 def lines_of(text: TextIO) -> Iterator[str]:
-    """The lines of a file opened with `newline=""`, with their ends. Raises UnreadableFile for one that does not end."""
+    """The lines of a file opened with `newline=""`, with their ends, and TOO_LONG for one with more than MAX_LINE characters.
+
+    Raises UnreadableFile when the first line is so long, or one does not end at all.
+    """
     number = 0
     while line := text.readline(MAX_LINE):
         number += 1
-        if len(line) == MAX_LINE and not line.endswith(("\n", "\r")):
+        if not _cut(line):
+            yield line
+        elif number > 1 and any(not _cut(text.readline(MAX_LINE)) for _ in range(_LONGEST_PIECES)):
+            yield TOO_LONG
+        else:
             raise UnreadableFile(
                 f"line {number:,} is longer than {MAX_LINE:,} characters: this is no table as text, or its line ends are lost"
             )
-        yield line
+
+
+def _cut(line: str) -> bool:
+    return len(line) == MAX_LINE and not line.endswith(("\n", "\r"))
 
 
 def detect(text: TextIO) -> Dialect:
@@ -71,23 +87,25 @@ def _quote(sample: Sequence[str], delimiter: str) -> Literal['"', "'"]:
     return "'" if single > double else '"'
 
 
-def read(text: TextIO, dialect: Dialect, header_row: int) -> tuple[list[str], Iterator[Row]]:
+def read(text: TextIO, dialect: Dialect, header_row: int) -> tuple[list[str], Iterator[Row | None]]:
     """The columns, from the row that is the `header_row`-th that is not blank, and the rows below. Raises UnreadableFile."""
     rows = _rows(text, dialect)
-    found = list(islice(rows, header_row))
-    if len(found) < header_row:
+    header = next(islice(filter(None, islice(rows, _HEADER_WITHIN)), header_row - 1, None), None)
+    if header is None:
         raise UnreadableFile("the file is empty: it should hold a row with the names of the columns, and rows below")
-    if (problem := found[-1].problem) is not None:
-        raise UnreadableFile(f"the row with the names of the columns cannot be read: {problem}")
-    columns = column_names(found[-1].cells)
-    return columns, (_fitting(row, len(columns)) for row in rows)
+    if header.problem is not None:
+        raise UnreadableFile(f"the row with the names of the columns cannot be read: {header.problem}")
+    columns = column_names(header.cells)
+    return columns, (row and _fitting(row, len(columns)) for row in rows)
 
 
-def _rows(text: TextIO, dialect: Dialect) -> Iterator[Row]:
-    """Every row that is not blank, the first of the file included."""
-    reader = csv.reader(_with_end(lines_of(text)), delimiter=dialect.delimiter, quotechar=dialect.quote)
+def _rows(text: TextIO, dialect: Dialect) -> Iterator[Row | None]:
+    """Every row, the first of the file included; None for one that is blank."""
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote)
     while True:
         line = reader.line_num + 1
+        lines.taken = 0
         try:
             cells = next(reader)
         except StopIteration:
@@ -100,7 +118,9 @@ def _rows(text: TextIO, dialect: Dialect) -> Iterator[Row]:
         if cells and cells[-1].endswith(_END):
             cells[-1] = cells[-1].removesuffix(_END)
             yield Row(line, cells, "a quote is opened in this row and never closed: close it, or double it where it is meant as a quote")
-        elif not all(map(is_blank, cells)) and not (line == 1 and _SAID.match(text_line(cells, dialect))):
+        elif all(map(is_blank, cells)) or (line == 1 and _SAID.match(text_line(cells, dialect))):
+            yield None
+        else:
             yield Row(line, cells)
 
 
@@ -109,9 +129,20 @@ def text_line(cells: Sequence[str], dialect: Dialect) -> str:
     return dialect.delimiter.join(cells)
 
 
-def _with_end(lines: Iterator[str]) -> Iterator[str]:
-    yield from lines
-    yield _END
+class _Lines:
+    """The lines of a file and _END, for a reader that takes as many as a row has; `taken` counts characters."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._lines = chain(lines_of(text), [_END])
+        self.taken = 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.taken += len(line)
+        return line if self.taken <= MAX_ROW else TOO_LONG
 
 
 def _fitting(row: Row, width: int) -> Row:
@@ -123,4 +154,5 @@ def _fitting(row: Row, width: int) -> Row:
         cells.pop()
     if len(cells) == width:
         return Row(row.line, cells)
-    return Row(row.line, cells, f"has {len(cells)} cells where there are {width} columns: put a text that holds the delimiter in quotes")
+    mend = "a text that holds the delimiter" if len(cells) > width else "a text of several lines"
+    return Row(row.line, cells, f"has {len(cells)} cells where there are {width} columns: put {mend} in quotes")

@@ -17,6 +17,8 @@ _BLOCK = 64 * 1024
 _PLAUSIBLE = 0.7
 """So many of its characters beyond ASCII must be among the 3,755 most common Chinese ones (level 1 of GB 2312) or Chinese punctuation,
 before a file is taken for GB 18030. Accented letters of Windows-1252 lie elsewhere: two of them in a row make a rare character."""
+_STRAY_NULS = 0.01
+"""A text may hold some, each of which spoils its row; a file with more is none."""
 _HINT = f"say the file's encoding, one of {', '.join(ENCODINGS)}, or save it as UTF-8"
 
 
@@ -96,7 +98,7 @@ def _without_mark(start: bytes) -> Encoding | None:
 
 
 def _candidates(start: bytes) -> tuple[Encoding, ...]:
-    if b"\x00" in start:
+    if start.count(0) > _STRAY_NULS * len(start):
         raise UnreadableFile("this is no text file: send CSV, XLSX, or one JSON object a line")
     return ("utf-8", "gb18030", "cp1252")
 

@@ -104,7 +104,7 @@ def _answers(by_column: MappingOf[str, Sequence[Cell]], problems: list[str]) -> 
         if points is None or _FIELD.get(plain) is not None:
             continue
         low, high = points
-        if _NPS.search(plain) and low >= 0 and high <= 10:
+        if _NPS.search(plain) and high <= 10:
             answers[column] = {"column": column, "instrument": "nps"}
         elif _CES.search(plain):
             answers[column] = {
@@ -121,12 +121,23 @@ def _answers(by_column: MappingOf[str, Sequence[Cell]], problems: list[str]) -> 
 
 
 def _points(cells: Sequence[Cell]) -> tuple[float, float] | None:
-    """The lowest and the highest of a column of points, None for any other."""
+    """The lowest and the highest of a column of points, most of which lie from 0 to 10, or else to 100; None for any other column.
+
+    What lies elsewhere is refused row by row: a word, a misprint, or a 99 for no answer does not make it another column.
+    """
+    points = [point for cell in cells if (point := _point(cell)) is not None]
+    for highest in (10, 100):
+        fitting = [point for point in points if 0 <= point <= highest]
+        if 2 * len(fitting) > len(cells):
+            return min(fitting), max(fitting)
+    return None
+
+
+def _point(cell: Cell) -> float | None:
     try:
-        found = [values.number(cell, "." if "." in text_of(cell) else ",") for cell in cells]
+        return values.number(cell, "." if "." in text_of(cell) else ",")
     except ValueError:
         return None
-    return (min(found), max(found)) if found and max(found) <= 100 else None
 
 
 def _end(high: float) -> int:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TextIO
 
 from services.ingest.adapters.node import storable
 from services.ingest.imports.cells import MAX_COLUMNS, MAX_NAME, Cell, Row, UnreadableFile
-from services.ingest.imports.delimited import lines_of
+from services.ingest.imports.delimited import MAX_LINE, TOO_LONG, lines_of
 
 MAX_DEPTH = 16
 _SAMPLE_LINES = 200
@@ -28,10 +28,14 @@ def columns_of(text: TextIO) -> list[str]:
     return list(names)[:MAX_COLUMNS]
 
 
-def read(text: TextIO, columns: Sequence[str]) -> Iterator[Row]:
-    """Every line that is not blank, with the values of `columns`. Raises UnreadableFile for one that does not end."""
+def read(text: TextIO, columns: Sequence[str]) -> Iterator[Row | None]:
+    """Every line, with the values of `columns`; None for one that is blank. Raises UnreadableFile for one that does not end."""
     for number, line in enumerate(lines_of(text), start=1):
-        if said := line.strip():
+        if line is TOO_LONG:
+            yield Row(number, (), f"is longer than {MAX_LINE:,} characters")
+        elif not (said := line.strip()):
+            yield None
+        else:
             found = _object(said)
             if isinstance(found, str):
                 yield Row(number, (), found, said)

@@ -2,17 +2,21 @@
 
 A cell that a spreadsheet would take for a formula gets an apostrophe in front, which an import takes off again.
 https://owasp.org/www-community/attacks/CSV_Injection
+
+The first two columns have names that no guess takes for a field, so that the file can be corrected and imported as it is.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from services.ingest.imports.cells import FORMULA
 from services.ingest.imports.store import RefusedRow
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """So that spreadsheets read UTF-8."""
-_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
+LINE, REASON = "refused line", "refused because"
+_BEGINNINGS = (*FORMULA, "\t", "\r", "\n")
 
 
 def neutral(cell: str) -> str:
@@ -22,7 +26,7 @@ def neutral(cell: str) -> str:
 
 def header(columns: Sequence[str]) -> bytes:
     """The first line: where the row is, why it was refused, and the columns of the file."""
-    return BYTE_ORDER_MARK + _lines([["line", "reason", *columns]])
+    return BYTE_ORDER_MARK + _lines([[LINE, REASON, *columns]])
 
 
 def lines(rows: Iterable[RefusedRow]) -> bytes:

@@ -16,6 +16,7 @@ from services.ingest.imports.encoding import Encoding, Read, codec_of, examine
 
 Format = Literal["csv", "xlsx", "ndjson"]
 _ZIP, _GZIP, _PDF = b"PK\x03\x04", b"\x1f\x8b", b"%PDF"
+_MARKUP = ("<!doctype", "<html", "<table", "<?xml", "<meta")
 
 
 class Options(BaseModel):
@@ -88,6 +89,8 @@ def _recognised_text(path: Path, options: Options, found: Read) -> Form:
         text.seek(0)
         if start.startswith("["):
             raise UnreadableFile("the file is a JSON array: write one object a line, without commas between (NDJSON)")
+        if start.casefold().startswith(_MARKUP):
+            raise UnreadableFile("this is a web page or XML, whatever its name says: open it in a spreadsheet program and save it as .xlsx")
         digest = found.digest.hex()
         if start.startswith("{"):
             return Form(format="ndjson", digest=digest, encoding=found.encoding, columns=lines.columns_of(text))

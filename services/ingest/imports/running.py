@@ -76,6 +76,9 @@ class Run:
         batch, position = Batch(), 0
         try:
             for row in table.rows:
+                await self._pace.turn()
+                if row is None:
+                    continue
                 position += 1
                 if position > self._one.read:
                     sorter.take(batch, row, position, self._clock())
@@ -84,7 +87,6 @@ class Run:
                 if batch.full:
                     await self._finish(batch, table.share())
                     batch = Batch()
-                await self._pace.turn()
         except UnreadableFile:
             await self._finish(batch, table.share())
             raise

@@ -1,4 +1,4 @@
-"""XLSX, in memory that does not grow with the file: openpyxl reads the cells, the table of texts goes to disk, what was read is dropped.
+"""XLSX, in memory that does not grow with the file: openpyxl says what is in the archive, the table of texts goes to disk.
 
 As it ships, openpyxl holds every shared text and an empty element a row, which is hundreds of megabytes for a million rows.
 """
@@ -8,29 +8,31 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
-from xml.etree.ElementTree import Element, ParseError, iterparse
+from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError
 
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.stylesheet import apply_stylesheet
-from openpyxl.utils.escape import unescape
-from openpyxl.worksheet._reader import DATA_TAG, ROW_TAG, WorkSheetParser
-from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
+from openpyxl.xml.constants import SHARED_STRINGS
 
-from services.ingest.imports.cells import MAX_COLUMNS, Cell, Row, UnreadableFile, column_names, is_blank
+from services.ingest.imports import sheet_xml
+from services.ingest.imports.cells import Cell, Row, UnreadableFile, column_names
 
 MAX_PART_BYTES = 8 * 1024 * 1024
 """Of a part that is read as a whole, in one go: styles, the list of sheets."""
-MAX_ROW_BYTES = 32 * 1024 * 1024
+MAX_ROW_BYTES = 8 * 1024 * 1024
 """Of what one row or one text may take."""
+_HEADER_WITHIN = 10_000
+_PAGE = 128
+"""Texts mostly come in the order of the table: where so many of them lie is read at once."""
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_STRING = f"{{{SHEET_MAIN_NS}}}si"
-_TEXT = f"{{{SHEET_MAIN_NS}}}t"
-_RUN_TEXT = f"{{{SHEET_MAIN_NS}}}r/{_TEXT}"
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ParseError, KeyError, ValueError, TypeError, AttributeError, IndexError,
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ParseError, ExpatError, KeyError, ValueError, TypeError, AttributeError, IndexError,
            NotImplementedError, RuntimeError)  # fmt: skip
 """What zipfile, expat and openpyxl raise over a broken file."""
 
@@ -80,70 +82,38 @@ class Workbook:
         if part is None or part.PartName is None:
             return
         with _readable(), self._reader.archive.open(part.PartName[1:]) as packed:
-            source = _Source(packed)
-            root: Element | None = None
-            for event, element in iterparse(cast(Any, source), ("start", "end")):  # noqa: S314 - expat bounds what entities expand to
-                if root is None:
-                    root = element
-                elif event == "end" and element.tag == _STRING:
-                    parts = element.findall(_TEXT) or element.findall(_RUN_TEXT)
-                    self._strings.append("".join(part.text or "" for part in parts))
-                    root.clear()
-                    source.mark()
-                    yield
+            for texts in sheet_xml.Strings(_Source(packed)).read():
+                self._strings.extend(texts)
+                yield
 
-    def rows(self, sheet: str) -> tuple[Iterator[Sequence[Cell]], "_Source"]:
-        """The cells of each row that is not blank, the row's number before them, and where the reading stands."""
+    def rows(self, sheet: str) -> tuple[Iterator[Sequence[Cell] | None], "_Source"]:
+        """The cells of each row that is not blank, the row's number before them, None for a pause; and where the reading stands."""
         name = self.sheets[sheet]
         with _readable():
             source = _Source(self._reader.archive.open(name), self._reader.archive.getinfo(name).file_size)
-        return _rows(_Parser(source, self._strings, self._reader.wb)), source
+        return _rows(sheet_xml.Rows(source, self._strings.__getitem__, self._reader.wb)), source
 
 
-def read(book: Workbook, sheet: str, header_row: int) -> tuple[list[str], Iterator[Row], "_Source"]:
+def read(book: Workbook, sheet: str, header_row: int) -> tuple[list[str], Iterator[Row | None], "_Source"]:
     """The columns, the rows below, and where the reading stands. Raises UnreadableFile, also while rows are read."""
     rows, source = book.rows(sheet)
-    header: Sequence[Cell] = ()
-    for _ in range(header_row):
-        header = next(rows, ())
-    if not header:
-        raise UnreadableFile(f"the sheet {sheet} is empty: it should hold a row with the names of the columns, and rows below")
+    header = next(islice(filter(None, islice(rows, _HEADER_WITHIN)), header_row - 1, None), None)
+    if header is None:
+        others = [name for name in book.sheets if name != sheet]
+        more = f"; there are other sheets: {', '.join(others)}" if others else ""
+        raise UnreadableFile(f"the sheet {sheet} is empty: it should hold a row with the names of the columns, and rows below{more}")
     columns = column_names(header[1:])
-    return columns, (Row(cast(int, cells[0]), (list(cells[1:]) + [None] * len(columns))[: len(columns)]) for cells in rows), source
+    return columns, (None if cells is None else _row(cells, len(columns)) for cells in rows), source
 
 
-def _rows(parser: "_Parser") -> Iterator[Sequence[Cell]]:
+def _row(cells: Sequence[Cell], width: int) -> Row:
+    """What stands beyond the columns has no name, and is left out."""
+    return Row(cast(int, cells[0]), [*cells[1 : width + 1], *[None] * (width + 1 - len(cells))])
+
+
+def _rows(sheet: sheet_xml.Rows) -> Iterator[Sequence[Cell] | None]:
     with _readable():
-        for number, found in parser.parse():
-            cells: list[Cell] = [number]
-            for cell in found:
-                if cell["column"] <= MAX_COLUMNS and cell["value"] is not None and cell["data_type"] != "e":
-                    cells += [None] * (cell["column"] + 1 - len(cells))
-                    cells[cell["column"]] = cell["value"]
-            if not all(map(is_blank, cells[1:])):
-                yield cells
-
-
-class _Parser(WorkSheetParser):
-    """openpyxl's parser of cells, that lets go of each row and of what it kept about it."""
-
-    def __init__(self, source: "_Source", strings: "_Strings", book: Any) -> None:
-        super().__init__(cast(Any, source), cast(Any, strings), data_only=True, epoch=book.epoch, date_formats=book._date_formats,
-                         timedelta_formats=book._timedelta_formats)  # fmt: skip
-        self._source = source
-
-    def parse(self) -> Generator[Any, None, None]:
-        data: Element | None = None
-        for event, element in iterparse(cast(Any, self._source), ("start", "end")):  # noqa: S314 - expat bounds what entities expand to
-            if event == "start" and element.tag == DATA_TAG:
-                data = element
-            elif event == "end" and element.tag == ROW_TAG and data is not None:
-                with _quietly():
-                    row = self.parse_row(cast(Any, element))
-                yield row
-                data.clear()
-                self.row_dimensions.clear()
-                self._source.mark()
+        yield from sheet.read()
 
 
 class _Source:
@@ -178,8 +148,9 @@ class _Strings:
         self._texts: BinaryIO = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed with the workbook
         self._ends: BinaryIO = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115
         self._end = 0
-        self._ends.write((0).to_bytes(8, "little"))
+        self._ends.write(array("Q", [0]))
         self._flushed = False
+        self._page, self._places = -1, array("Q")
 
     def __enter__(self) -> "_Strings":
         return self
@@ -188,10 +159,12 @@ class _Strings:
         self._texts.close()
         self._ends.close()
 
-    def append(self, text: str) -> None:
-        encoded = (unescape(text) if "_x" in text else text).encode(errors="surrogatepass")
-        self._end += self._texts.write(encoded)
-        self._ends.write(self._end.to_bytes(8, "little"))
+    def extend(self, texts: Sequence[str]) -> None:
+        encoded = [text.encode(errors="surrogatepass") for text in texts]
+        ends = list(accumulate(map(len, encoded), initial=self._end))[1:]
+        self._texts.write(b"".join(encoded))
+        self._ends.write(array("Q", ends))
+        self._end = ends[-1] if ends else self._end
         self._flushed = False
 
     def __getitem__(self, index: int) -> str:
@@ -199,10 +172,12 @@ class _Strings:
             self._texts.flush()
             self._ends.flush()
             self._flushed = True
-        place = os.pread(self._ends.fileno(), 16, index * 8) if index >= 0 else b""
-        if len(place) < 16:
+        if index < 0:
             raise IndexError
-        begin, end = int.from_bytes(place[:8], "little"), int.from_bytes(place[8:], "little")
+        page, place = divmod(index, _PAGE)
+        if page != self._page:
+            self._page, self._places = page, array("Q", os.pread(self._ends.fileno(), 8 * (_PAGE + 1), 8 * _PAGE * page))
+        begin, end = self._places[place], self._places[place + 1]
         return os.pread(self._texts.fileno(), end - begin, begin).decode(errors="surrogatepass")
 
 

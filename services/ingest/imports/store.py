@@ -5,7 +5,7 @@ who was taken for dead changes nothing any more.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -133,11 +133,20 @@ class Progress:
     rows_per_second: float
 
 
-async def create(session: AsyncSession, row: Mapping[str, Any], *, now: datetime) -> None:
-    """Store a new import, whose file is still to come."""
-    counts = {"size_bytes": 0, "digest": "", "read": 0, "accepted": 0, "duplicate": 0, "refused": 0, "share": 0.0, "rows_per_second": 0.0,
-              "attempts": 0}  # fmt: skip
-    values = {**counts, **row, "state": "uploading", "cancelling": False, "created_at": now, "updated_at": now}
+async def create(session: AsyncSession, tenant: str, id: str, *, now: datetime) -> None:
+    """Store a new import, of which nothing is known before its file has come."""
+    unknown: dict[str, Any] = {
+        "file_name": "",
+        "name": None,
+        "act": False,
+        "start_at_once": False,
+        "size_bytes": 0,
+        "digest": "",
+        "options": {},
+    }
+    counts = {"read": 0, "accepted": 0, "duplicate": 0, "refused": 0, "share": 0.0, "rows_per_second": 0.0, "attempts": 0}
+    values = {**unknown, **counts, "tenant": tenant, "id": id, "state": "uploading", "cancelling": False, "created_at": now,
+              "updated_at": now}  # fmt: skip
     await session.execute(insert(imports).values(values))
 
 
@@ -147,18 +156,19 @@ async def add_part(session: AsyncSession, tenant: str, id: str, position: int, c
     await session.execute(sa.update(imports).where(_is(tenant, id)).values(updated_at=sa.func.now()))
 
 
-async def uploaded(session: AsyncSession, tenant: str, id: str, *, size_bytes: int, digest: str, actor: str, now: datetime) -> Import:
-    """The file is there: it can be checked."""
-    changed = {"size_bytes": size_bytes, "digest": digest, "state": "checking", "updated_at": now}
+async def uploaded(session: AsyncSession, tenant: str, id: str, *, actor: str, now: datetime, **said: Any) -> Import:
+    """The file is there, and what is said about it: it can be checked."""
+    changed = {**said, "state": "checking", "updated_at": now}
     row = (await session.execute(sa.update(imports).where(_is(tenant, id)).values(changed).returning(imports))).one()
     made = _import(row)
-    after = {"file_name": made.file_name, "name": made.name, "act": made.act, "size_bytes": size_bytes}
+    after = {"file_name": made.file_name, "name": made.name, "act": made.act, "size_bytes": made.size_bytes}
     await _changed(session, made, "create", actor, now, after)
+    await wake(session)
     return made
 
 
-async def drop(session: AsyncSession, tenant: str, id: str) -> None:
-    """Forget an import whose file did not come."""
+async def forget_upload(session: AsyncSession, tenant: str, id: str) -> None:
+    """Delete an import that has not become one."""
     await session.execute(sa.delete(imports).where(_is(tenant, id), imports.c.state == "uploading"))
 
 

@@ -1,47 +1,49 @@
 """A file on its way in: streamed into PostgreSQL part by part, so that any replica can go on with it, and memory holds one part."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
-
-from starlette.requests import ClientDisconnect
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from services.ingest.imports import store
-from services.ingest.imports.store import Import
 from shared.clock import Clock
 from shared.database.engine import Sessions
-from shared.database.sqlstates import typed_database_errors
 from shared.web.problems import Problem
 from shared.web.requests import BodyTooLarge
 
 PART_BYTES = 1024 * 1024
 
 
-async def upload(
-    sessions: Sessions, clock: Clock, row: Mapping[str, Any], body: AsyncIterator[bytes], *, actor: str, max_bytes: int
-) -> Import:
-    """Store the file and the import that it belongs to; each part commits by itself. What does not arrive whole is forgotten.
+class Received(NamedTuple):
+    """A file that lies in PostgreSQL: how large it is, and the hash of its bytes in hexadecimal."""
 
-    Raises Problem 422 for an empty body, BodyTooLarge, and Unavailable.
+    size_bytes: int
+    digest: str
+
+
+@asynccontextmanager
+async def receiving(
+    sessions: Sessions, clock: Clock, tenant: str, id: str, body: AsyncIterator[bytes], max_bytes: int
+) -> AsyncIterator[Received]:
+    """Store the file of a new import; each part commits by itself. What does not arrive whole, or what the block does not make
+    `store.uploaded`, is forgotten at its end.
+
+    Raises Problem 422 for an empty file, BodyTooLarge, and the database's errors.
     """
-    tenant, id = row["tenant"], row["id"]
     async with sessions.begin() as session:
-        await store.create(session, row, now=clock())
+        await store.create(session, tenant, id, now=clock())
     try:
-        size, digest = await _parts(sessions, tenant, id, body, max_bytes)
-        if size == 0:
-            raise Problem(422, "empty_file", "the body is empty: send the file itself, for example with `curl --data-binary @file.csv`")
-    except (Problem, ClientDisconnect):
+        received = await _parts(sessions, tenant, id, body, max_bytes)
+        if received.size_bytes == 0:
+            raise Problem(422, "empty_file", "there is no file, or it is empty: send it as the body (`curl -T answers.csv`), or as "
+                                             "the field `file` of a form (`curl -F file=@answers.csv`)")  # fmt: skip
+        yield received
+    finally:
         async with sessions.begin() as session:
-            await store.drop(session, tenant, id)
-        raise
-    async with sessions.begin() as session:
-        made = await store.uploaded(session, tenant, id, size_bytes=size, digest=digest, actor=actor, now=clock())
-        await store.wake(session)
-    return made
+            await store.forget_upload(session, tenant, id)
 
 
-async def _parts(sessions: Sessions, tenant: str, id: str, body: AsyncIterator[bytes], max_bytes: int) -> tuple[int, str]:
+async def _parts(sessions: Sessions, tenant: str, id: str, body: AsyncIterator[bytes], max_bytes: int) -> Received:
     digest = hashlib.blake2b(digest_size=16)
     held = bytearray()
     size = position = 0
@@ -57,10 +59,9 @@ async def _parts(sessions: Sessions, tenant: str, id: str, body: AsyncIterator[b
             position += 1
     if held:
         await _store(sessions, tenant, id, position, bytes(held))
-    return size, digest.hexdigest()
+    return Received(size, digest.hexdigest())
 
 
 async def _store(sessions: Sessions, tenant: str, id: str, position: int, content: bytes) -> None:
-    with typed_database_errors():
-        async with sessions.begin() as session:
-            await store.add_part(session, tenant, id, position, content)
+    async with sessions.begin() as session:
+        await store.add_part(session, tenant, id, position, content)

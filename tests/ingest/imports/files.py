@@ -45,7 +45,7 @@ def content_of(path: Path, max_unpacked_bytes: int = UNPACKED, **options: Any) -
         for _ in file.preparing:
             pass
         table = file.table()
-        return Content(form, list(table.columns), list(table.rows))
+        return Content(form, list(table.columns), list(filter(None, table.rows)))
 
 
 def content(folder: Path, data: bytes | str, **options: Any) -> Content:

@@ -38,6 +38,14 @@ def test_a_survey_is_recognised_by_its_questions() -> None:
     }
 
 
+def test_a_misprint_a_word_and_a_99_for_no_answer_do_not_change_what_was_asked() -> None:
+    rows = [["2025-01-02", nps, "5"] for nps in ("9", "12", "10", "8")]
+
+    found = guessed(["Date", "NPS", "Satisfaction"], *rows, ["2025-01-02", "n/a", "99"])
+
+    assert [(rule.instrument, rule.scale_max) for rule in found.mapping.answers.values()] == [("nps", None), ("csat", 5)]
+
+
 def test_german_and_chinese_files_are_recognised() -> None:
     german = guessed(["Vorgangsnummer", "Eingangsdatum", "Beschwerde", "Kundennummer"], ["7", "31.12.2025", "zu spät", "k1"])
     chinese = guessed(["工单号", "投诉时间", "投诉内容", "手机号"], ["7", "2025年12月31日 10:00", "三周没有回复", "13800138000"])

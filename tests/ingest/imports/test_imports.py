@@ -88,9 +88,9 @@ async def test_duplicates_and_refused_rows_are_counted_and_given_back_with_reaso
 
     assert account(done) == (5, 1, 2, 2)
     told = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
-    assert [(row["line"], row["Complaint"]) for row in told] == [("4", "'=SUM(A1)"), ("5", "a")]
-    assert told[0]["reason"].startswith("Date: should be a time")
-    assert "has 5 cells where there are 3 columns" in told[1]["reason"]
+    assert [(row["refused line"], row["Complaint"]) for row in told] == [("4", "'=SUM(A1)"), ("5", "a")]
+    assert told[0]["refused because"].startswith("Date: should be a time")
+    assert "has 5 cells where there are 3 columns" in told[1]["refused because"]
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
 
 
@@ -240,6 +240,65 @@ async def test_a_body_that_is_empty_or_too_large_leaves_nothing(world: World) ->
         left = (await session.execute(sa.select(sa.func.count()).select_from(imports))).scalar_one()
 
     assert (empty.status_code, large.status_code, left) == (422, 413, 0)
+
+
+async def test_refused_rows_are_imported_once_more_as_soon_as_they_are_corrected(world: World) -> None:
+    file = "Date,Complaint,Category\n2025-01-02,late,delivery\nyesterday,=late again,delivery\n"
+    async with world.client() as client, running(world.loop):
+        first = await until(client, (await sent(client, file, start=True))["id"], "done")
+        refused = (await client.get(f"/v1/imports/{first['id']}/refused")).content
+        corrected = await until(client, (await sent(client, refused.replace(b"yesterday", b"2025-01-03"), start=True))["id"], "done")
+
+    assert (account(first), account(corrected)) == ((2, 1, 0, 1), (1, 1, 0, 0))
+    assert [event["data"] for event in world.events] == [
+        {"channel": "other", "text": "late", "category": "delivery"}, {"channel": "other", "text": "=late again", "category": "delivery"},
+    ]  # fmt: skip
+
+
+async def test_a_form_is_the_same_as_the_file_itself(world: World) -> None:
+    file = complaints(3).encode()
+    async with world.client() as client, running(world.loop):
+        plain = await until(client, (await sent(client, file, start=True, name="crm", file_name="c.csv"))["id"], "done")
+        said = {"name": "crm", "start": "true", "encoding": ""}  # a browser sends what was left blank
+        form = await client.post("/v1/imports", files={"file": ("c.csv", file)}, data=said)
+        done = await until(client, form.json()["id"], "done")
+        refused = [
+            await client.post("/v1/imports", files={"file": ("c.csv", file)}, data={"act": "true"}),
+            await client.post("/v1/imports", files={"file": ("c.csv", file)}, data={"encoding": "latin"}),
+            await client.post("/v1/imports", files={"file": ("c.csv", b"")}),
+            await client.post("/v1/imports", files={"note": (None, "no file")}),
+            await client.post("/v1/imports", files={"file": ("c.csv", b"x" * 3_000_001)}),
+        ]
+    async with world.sessions() as session:
+        made = (await session.execute(sa.select(sa.func.count()).select_from(imports))).scalar_one()
+
+    same = ("file_name", "name", "size_bytes", "options", "mapping", "file", "accepted")
+    assert {name: done[name] for name in same} == {name: plain[name] for name in same}
+    assert len(world.events) == 6
+    assert len(world.ids) == 3
+    assert [answer.status_code for answer in refused] == [403, 422, 422, 422, 413]
+    assert refused[1].json()["errors"][0]["loc"] == ["body", "encoding"]
+    assert made == 2
+
+
+async def test_a_repeated_upload_with_its_key_is_the_import_of_the_first(world: World) -> None:
+    key = {"Idempotency-Key": "upload-1"}
+    async with world.client() as client, world.client("other ingest:backfill") as stranger:
+        first, again = [await client.post("/v1/imports", content=complaints(3).encode(), headers=key) for _ in range(2)]
+        form = await client.post("/v1/imports", files={"file": ("file", complaints(3))}, headers=key)
+        other_file = await client.post("/v1/imports", content=complaints(4).encode(), headers=key)
+        other_tenant = await stranger.post("/v1/imports", content=complaints(3).encode(), headers=key)
+        listed = (await client.get("/v1/imports")).json()["items"]
+    async with world.sessions() as session:
+        rows = (await session.execute(sa.select(sa.func.count()).select_from(imports))).scalar_one()
+        parts = (await session.execute(sa.select(sa.func.count()).select_from(import_parts))).scalar_one()
+
+    assert first.json() == again.json() == form.json()
+    assert other_file.status_code == 422
+    assert other_file.json()["type"] == "urn:hearback:problem:idempotency_key_reused"
+    assert other_tenant.json()["id"] != first.json()["id"]
+    assert [view["id"] for view in listed] == [first.json()["id"]]
+    assert (rows, parts) == (2, 2)
 
 
 async def test_one_that_was_stopped_is_gone_on_with_where_the_accounting_stands(world: World) -> None:

@@ -10,8 +10,9 @@ from services.ingest.imports.cells import text_of
 from services.ingest.imports.neutral import BYTE_ORDER_MARK, header, lines, neutral
 from services.ingest.imports.store import RefusedRow
 
+BEGINNINGS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), max_size=20)
-HOSTILE = st.builds(lambda first, rest: first + rest, st.sampled_from(["=", "+", "-", "@", "\t", "\r", "'="]), TEXT)
+HOSTILE = st.builds(lambda first, rest: first + rest, st.sampled_from([*BEGINNINGS, "'="]), TEXT)
 
 
 @given(st.lists(TEXT | HOSTILE, min_size=1, max_size=5), TEXT | HOSTILE)
@@ -21,7 +22,7 @@ def test_no_cell_of_the_file_begins_a_formula(cells: list[str], reason: str) -> 
 
     rows = list(csv.reader(io.StringIO(written.removeprefix(BYTE_ORDER_MARK).decode(), newline="")))
     assert len(rows) == 2
-    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows for cell in row)
+    assert not any(cell.startswith(BEGINNINGS) for row in rows for cell in row)
     assert [text_of(cell) for cell in rows[1][2:]] == cells
 
 

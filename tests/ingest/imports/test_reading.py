@@ -12,9 +12,11 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH
 
-from services.ingest.imports.cells import UnreadableFile, row_hash
-from tests.ingest.imports.files import content, content_of, csv_text, rewritten, workbook
+from services.ingest.imports.cells import Row, UnreadableFile, row_hash
+from services.ingest.imports.reading import Options, opened, recognise
+from tests.ingest.imports.files import UNPACKED, content, content_of, csv_text, rewritten, to_the_end, workbook
 
 TABLE = [["Date", "NPS", "Comment"], ["2025-01-02", "9", "Gut, größer"], ["2025-01-03", "3", "very late"]]
 CHINESE = [["日期", "评分", "评论"], ["2025-01-02", "9", "很好，谢谢你们的帮助"], ["2025-01-03", "3", "等了三个星期没有人回答"]]
@@ -85,7 +87,8 @@ def test_rows_that_do_not_fit_are_rows_with_a_problem_and_the_others_are_read(tm
 
     assert [(row.line, row.problem is None) for row in read.rows] == [(2, True), (3, False), (6, False), (7, True), (8, True), (9, False)]
     assert read.rows[1].problem is not None
-    assert "has 3 cells where there are 2 columns" in read.rows[1].problem
+    assert read.rows[1].problem == "has 3 cells where there are 2 columns: put a text that holds the delimiter in quotes"
+    assert read.rows[2].problem == "has 1 cells where there are 2 columns: put a text of several lines in quotes"
     assert read.rows[-1].problem is not None
     assert "never closed" in read.rows[-1].problem
 
@@ -97,6 +100,45 @@ def test_a_quote_that_is_never_closed_costs_what_it_swallows_and_no_memory(tmp_p
     assert len(refused) == 1
     assert refused[0].line == 2
     assert read.rows[-1].cells == ["3", "4"]
+
+
+@pytest.mark.parametrize("cell", ['"' + "x" * 10_000_000 + '"', "x" * 10_000_000, '"' + "y" * 200_000 + '"', ",x" * 600_000])
+def test_a_cell_or_a_line_of_megabytes_costs_its_row_and_no_other(tmp_path: Path, cell: str) -> None:
+    read = content(tmp_path, f"a,b\n1,2\n{cell},3\n4,5\n")
+
+    assert [(list(row.cells), row.problem is None) for row in read.rows] == [(["1", "2"], True), ([], False), (["4", "5"], True)]
+
+
+def test_a_row_that_goes_on_for_ever_is_not_held(tmp_path: Path) -> None:
+    cells = ",".join(['"two\nlines"'] * 1_000_000)
+
+    read = content(tmp_path, f"a,b\n1,2\n{cells}\n3,4\n")
+
+    assert max(len(row.cells) for row in read.rows) < 500_000
+    assert read.cells[-1] == ["3", "4"]
+
+
+def test_a_line_of_json_that_is_too_long_costs_itself(tmp_path: Path) -> None:
+    read = content(tmp_path, '{"a": 1}\n{"a": "' + "x" * 2_000_000 + '"}\n{"a": 2}')
+
+    assert [(row.line, row.problem) for row in read.rows] == [(1, None), (2, "is longer than 1,048,576 characters"), (3, None)]
+
+
+def test_a_stray_nul_is_a_character_of_its_cell(tmp_path: Path) -> None:
+    read = content(tmp_path, csv_text([*TABLE, ["2025-01-04", "5", "a\x00b"]] + TABLE[1:] * 10))
+
+    assert read.cells[2] == ["2025-01-04", "5", "a\x00b"]
+
+
+def test_blank_rows_are_no_rows_but_let_others_in_between(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("a,b\n" + ",\n" * 1000 + "1,2\n")
+    form = to_the_end(recognise(path, Options(), "of-the-bytes", UNPACKED))
+    with opened(path, form, UNPACKED) as file:
+        rows = list(file.table().rows)
+
+    assert rows[:1000] == [None] * 1000
+    assert rows[1000:] == [Row(1002, ["1", "2"])]
 
 
 def test_equal_and_blank_names_of_columns_are_told_apart(tmp_path: Path) -> None:
@@ -115,6 +157,8 @@ def test_equal_and_blank_names_of_columns_are_told_apart(tmp_path: Path) -> None
         (b"{broken\n{broken\n", "NDJSON has one in each line"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0), "unpack it"),
         (b"%PDF-1.7", "this is a PDF"),
+        (b"<html><body><table><tr><td>Date", "this is a web page or XML"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?><Workbook>', "this is a web page or XML"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 512, "protected by a password, or of the old kind .xls"),
         (b"PK\x03\x04 broken", "is broken"),
         (b"a,b\x00\x01\n1\x00,2\n" * 50, "no text file"),
@@ -152,6 +196,46 @@ def test_sheets_give_typed_cells_and_dates(tmp_path: Path) -> None:
     assert [row.line for row in read.rows] == [2, 4]
 
 
+def test_dates_are_the_same_in_either_date_system(tmp_path: Path) -> None:
+    at = datetime(2025, 1, 2, 13, 30)  # noqa: DTZ001 - a sheet has no zones
+    found = []
+    for epoch in (WINDOWS_EPOCH, MAC_EPOCH):
+        book = openpyxl.Workbook()
+        book.epoch = epoch
+        for row in (["When"], [at]):
+            book.active.append(row)
+        book.save(tmp_path / "x.xlsx")
+        found.append(content_of(tmp_path / "x.xlsx").cells)
+
+    assert found == [[[at]], [[at]]]
+
+
+def test_merged_cells_blank_rows_and_other_sheets_change_nothing(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["Date", "Shop", "Text"], ["2025-01-02", "North", "late"], ["2025-01-03", None, "very late"]):
+        sheet.append(row)
+    sheet.merge_cells("B2:B3")
+    sheet["C900"] = " "
+    sheet["E2"] = "beyond the columns"
+    book.create_sheet("Notes").append(["not", "this"])
+    book.save(tmp_path / "x.xlsx")
+
+    read = content_of(tmp_path / "x.xlsx")
+
+    assert read.form.sheets == ["Sheet", "Notes"]
+    assert read.cells == [["2025-01-02", "North", "late"], ["2025-01-03", None, "very late"]]
+
+
+def test_a_sheet_without_rows_is_told_with_the_others(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.create_sheet("Answers").append(["a"])
+    book.save(tmp_path / "x.xlsx")
+
+    with pytest.raises(UnreadableFile, match="there are other sheets: Answers"):
+        content_of(tmp_path / "x.xlsx")
+
+
 def test_a_header_below_a_title_can_be_said(tmp_path: Path) -> None:
     path = workbook(tmp_path / "x.xlsx", [["Report of March"], [], ["When", "Score"], ["2025-01-02", 3]])
 
@@ -180,8 +264,8 @@ def test_broken_and_hostile_workbooks_are_refused(tmp_path: Path) -> None:
     row = b'<row r="2"><c r="A2" t="inlineStr"><is><t>'
     sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%b</sheetData></worksheet>'
     header = b'<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row>'
-    endless = rewritten(path, sheet2_xml=sheet % (header + row + b"x" * (33 * 1024 * 1024) + b"</t></is></c></row>"))
-    with pytest.raises(UnreadableFile, match="takes more than 33,554,432 bytes"):
+    endless = rewritten(path, sheet2_xml=sheet % (header + row + b"x" * (9 * 1024 * 1024) + b"</t></is></c></row>"))
+    with pytest.raises(UnreadableFile, match="takes more than 8,388,608 bytes"):
         content_of(endless)
     with pytest.raises(UnreadableFile, match="would unpack to"):
         content_of(endless, max_unpacked_bytes=1024 * 1024)
