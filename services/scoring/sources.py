@@ -23,7 +23,8 @@ def writer_of(batch: Sequence[Received]) -> int:
     Whoever holds that partition alone writes these rows, so replicas never wait for each other; and one partition for the
     batch keeps the buckets narrow. Partitions of different topics never share a row.
     """
-    return min(_TOPICS.index(received.topic) * _WRITERS_A_TOPIC + received.partition % _WRITERS_A_TOPIC for received in batch)
+    partitions = {(received.topic, received.partition) for received in batch}
+    return min(_TOPICS.index(topic) * _WRITERS_A_TOPIC + partition % _WRITERS_A_TOPIC for topic, partition in partitions)
 
 
 async def read_until(session: AsyncSession) -> datetime | None:

@@ -5,7 +5,7 @@ A fast typed decoder goes first. Whatever it refuses is parsed again by pydantic
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import msgspec
 from pydantic import BaseModel
@@ -40,7 +40,6 @@ else:
 _submission = msgspec.json.Decoder(_EDGE.struct(Submission)).decode
 _event: Any = msgspec.json.Decoder(_READER.struct(Envelope)).decode
 _edge_data = {name: msgspec.json.Decoder(_EDGE.struct(kind.data)).decode for name, kind in EVENT_TYPES.items() if kind.from_clients}
-_reader_data = {name: msgspec.json.Decoder(_READER.struct(kind.data)).decode for name, kind in EVENT_TYPES.items()}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -123,40 +122,45 @@ def encode(event: Submitted, *, id: str, source: str, tenant: str, receivedat: d
     return written[:-1] + b"," + _encode(event.extensions)[1:] if event.extensions else written
 
 
-def decode(value: bytes | None) -> Event:
-    """Read one record of any of our topics; unknown fields are passed over, so that newer writers do not stop older readers.
-
-    `data` is the struct derived from the type's model, with the same attributes. Raises InvalidEvent; reasons: empty (also a tombstone),
-    not_json, not_text, too_deep, invalid_envelope, unknown_type, invalid_data, time_out_of_range.
-    """
-    return _decode(value, _reader_data)
-
-
 def decoder_of(*fields: str) -> Callable[[bytes | None], Event]:
     """A `decode` for who looks at these fields of `data` alone, several times as fast: others, and rules between fields, are passed over.
 
     What an event's type does not have is no attribute of its `data`.
     """
-    decoders = {name: msgspec.json.Decoder(_READER.part(kind.data, fields)).decode for name, kind in EVENT_TYPES.items()}
-    return lambda value: _decode(value, decoders)
+    return _decoder({name: _READER.part(kind.data, fields) for name, kind in EVENT_TYPES.items()})
 
 
-def _decode(value: bytes | None, data_decoders: Mapping[str, Callable[[msgspec.Raw], Any]]) -> Event:
-    if not value:
-        raise InvalidEvent("empty", [FieldError((), "is a record without a value")])
-    try:
-        if b"\\" in value and _NUL in value:  # a single byte is looked for much faster
-            raise ValueError("perhaps a NUL")
-        event: Event = _event(value)
-        data = data_decoders[event.type](event.data)
-    except _REFUSED_FAST:
-        model = judge_record(value)
-        data = _READER.convert(model.data)
-        event = Event(**{name: getattr(model, name) for name in Envelope.model_fields})
-    msgspec.structs.force_setattr(event, "data", data)  # type: ignore[arg-type]  # a struct, whatever a type checker is told
-    if not (event.time >= EARLIEST_TIME and event.receivedat < LATEST_RECEIVED and event.time - event.receivedat <= AHEAD):
-        raise InvalidEvent("time_out_of_range", [FieldError(("time",), "must lie between the year 2000 and 5 minutes after receivedat")])
-    return event
+def _decoder(data: Mapping[str, type[msgspec.Struct]]) -> Callable[[bytes | None], Event]:
+    kinds: Mapping[str, Any] = _READER.kinds(Envelope, "type", data)
+    read = msgspec.json.Decoder(Union[tuple(kinds.values())]).decode  # noqa: UP007 - the members are known only now
+
+    def decode(value: bytes | None) -> Event:
+        """Read one record of any of our topics; unknown fields are passed over, so that newer writers do not stop older readers.
+
+        `data` is the struct derived from the type's model, with the same attributes. Raises InvalidEvent; reasons: empty (also a
+        tombstone), not_json, not_text, too_deep, invalid_envelope, unknown_type, invalid_data, time_out_of_range.
+        """
+        if not value:
+            raise InvalidEvent("empty", [FieldError((), "is a record without a value")])
+        try:
+            if b"\\" in value and _NUL in value:  # a single byte is looked for much faster
+                raise ValueError("perhaps a NUL")
+            event: Event = read(value)
+        except _REFUSED_FAST:
+            model = judge_record(value)
+            attributes = {name: getattr(model, name) for name in Envelope.model_fields if name != "type"}
+            event = kinds[model.type](**{**attributes, "data": _READER.convert(model.data)})
+        time, received = event.time, event.receivedat
+        if not (time >= EARLIEST_TIME and received < LATEST_RECEIVED and (time <= received or time - received <= AHEAD)):
+            raise InvalidEvent(
+                "time_out_of_range", [FieldError(("time",), "must lie between the year 2000 and 5 minutes after receivedat")]
+            )
+        return event
+
+    return decode
+
+
+decode = _decoder({name: _READER.struct(kind.data) for name, kind in EVENT_TYPES.items()})
 
 
 def encode_own(

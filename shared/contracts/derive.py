@@ -37,7 +37,13 @@ class Family:
     """Structs of many models that treat unknown fields alike: refused at the edge, tolerated by readers."""
 
     def __init__(self, *, forbid_unknown_fields: bool) -> None:
-        self._forbid_unknown_fields = forbid_unknown_fields
+        self._options: dict[str, Any] = {
+            "frozen": True,
+            "kw_only": True,
+            "omit_defaults": True,
+            "forbid_unknown_fields": forbid_unknown_fields,
+            "gc": False,  # trees of values: no struct can be part of a cycle
+        }
         self._structs: dict[type[Record], type[msgspec.Struct]] = {}
 
     def struct(self, model: type[Record]) -> type[msgspec.Struct]:
@@ -57,12 +63,28 @@ class Family:
             [self._field(name, field) for name, field in fields.items()],
             namespace=_after_decoding(fields, rules),
             module=__name__,
-            frozen=True,
-            kw_only=True,
-            omit_defaults=True,
-            forbid_unknown_fields=self._forbid_unknown_fields,
-            gc=False,  # trees of values: no struct can be part of a cycle
+            **self._options,
         )
+
+    def kinds(self, envelope: type[Record], tag: str, held: Mapping[str, type[msgspec.Struct]]) -> dict[str, type[msgspec.Struct]]:
+        """Structs of an envelope whose field `tag` says which of `held` its type variable is; a decoder of their union reads all in one go.
+
+        As an attribute the tag is of the class.
+        """
+        fields = {name: field for name, field in envelope.model_fields.items() if name != tag}
+        of_envelope = [self._field(name, field) for name, field in fields.items()]
+        return {
+            kind: msgspec.defstruct(
+                envelope.__name__,
+                [(name, struct if type is msgspec.Raw else type, *default) for name, type, *default in of_envelope],
+                namespace={tag: kind, **_after_decoding(fields, envelope.rules)},
+                module=__name__,
+                tag_field=tag,
+                tag=kind,
+                **self._options,
+            )
+            for kind, struct in held.items()
+        }
 
     def convert(self, value: Any) -> Any:
         """The struct with the content of a pydantic instance, for what only pydantic could read."""

@@ -84,6 +84,11 @@ def _array(oid: int, element: Encode) -> Encode:
     return lambda values: short(tuple(values)) if len(values) <= FEW else whole(values)
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _integer(value: int) -> bytes:
+    return _INT4.pack(4, value)
+
+
 def _bigint(value: int) -> bytes:
     return _INT8.pack(8, value)
 
@@ -92,7 +97,7 @@ _SCALARS: Mapping[type[Any], Encode] = {
     sa.Text: _text,
     sa.Uuid: _uuid,
     sa.SmallInteger: lambda value: _INT2.pack(2, value),
-    sa.Integer: lambda value: _INT4.pack(4, value),
+    sa.Integer: _integer,
     sa.BigInteger: _bigint,
     sa.Boolean: lambda value: b"\x00\x00\x00\x01\x01" if value else b"\x00\x00\x00\x01\x00",
     sa.DateTime: _instant,

@@ -8,10 +8,10 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -31,7 +31,7 @@ OldestUnread = Callable[[Partition, int, datetime | None], datetime | None]
 log = structlog.get_logger()
 
 
-class Received(NamedTuple):
+class Received(msgspec.Struct):
     """What a handler read of a record (its event, unless it says otherwise), and where that stood; `appended_at` is the broker's time.
 
     `traceparent` is the trace that the event belongs to; what a handler sends because of it alone carries it on, and what it sends
@@ -59,8 +59,7 @@ class Handler(Protocol):
         """
 
 
-@dataclass(slots=True)
-class Item:
+class Item(msgspec.Struct):
     """A record on its way through: `expected` is the stored offset before it, `event` what is read of it, `received` what is handled."""
 
     partition: Partition

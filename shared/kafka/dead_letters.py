@@ -5,7 +5,8 @@ A replay writes it to its source topic with a header that names the consumer tha
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
 
 from shared.contracts.topics import dead_topic
 from shared.database.outbox import OutboxRecord
@@ -22,7 +23,7 @@ _OURS = {ONLY, CONSUMER, ERROR, TOPIC, PARTITION, OFFSET, ATTEMPT}
 Headers = Sequence[tuple[str, bytes]]
 
 
-class SourceRecord(NamedTuple):
+class SourceRecord(msgspec.Struct):
     """Where a record stands on Kafka, and what it is."""
 
     topic: str

@@ -11,7 +11,8 @@ def content(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return {name: content(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, msgspec.Struct):
-        return {name: content(getattr(value, name)) for name in value.__struct_fields__}
+        tag = value.__struct_config__.tag_field
+        return {name: content(getattr(value, name)) for name in ([tag] if tag else []) + [*value.__struct_fields__]}
     if isinstance(value, dict):
         return {key: content(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

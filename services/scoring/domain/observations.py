@@ -1,5 +1,6 @@
 """What scoring keeps of every event, and what its coming, or its replacement by a revision, changes in the buckets."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -42,12 +43,10 @@ def observation(event: Event) -> dict[str, Any]:
 
 def deltas(fresh: Iterable[Observation], revised: Sequence[tuple[Observation, Observation]] = ()) -> Deltas:
     """What the buckets gain: fresh rows add; of (new, old) pairs the old is taken out of its own minute and channel, the new put in."""
-    kinds: dict[_Kind, int] = {}
-    for row in fresh:
-        _count(kinds, row, 1)
+    kinds = Counter(map(_kind, fresh))
     for new, old in revised:
-        _count(kinds, old, -1)
-        _count(kinds, new, 1)
+        kinds[_kind(old)] -= 1
+        kinds[_kind(new)] += 1
     spread: Deltas = {}
     for (tenant, channel, minute, measures, components), amount in kinds.items():
         if amount:
@@ -60,8 +59,5 @@ def deltas(fresh: Iterable[Observation], revised: Sequence[tuple[Observation, Ob
     return {key: amount for key, amount in spread.items() if amount}
 
 
-def _count(kinds: dict[_Kind, int], row: Observation, amount: int) -> None:
-    measures: Sequence[str] = row["measures"]
-    if measures:
-        kind = (row["tenant"], row["channel"], minute_of(row["occurred_at"]), tuple(measures), tuple(row["components"]))
-        kinds[kind] = kinds.get(kind, 0) + amount
+def _kind(row: Observation) -> _Kind:
+    return row["tenant"], row["channel"], minute_of(row["occurred_at"]), tuple(row["measures"]), tuple(row["components"])
