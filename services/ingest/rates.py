@@ -1,4 +1,4 @@
-"""How fast keys and tenants may send to this replica: token buckets, one for each, in bounded memory."""
+"""How fast keys, tenants and endpoints may send to this replica: token buckets, one for each, in bounded memory."""
 
 import math
 from collections import OrderedDict
@@ -25,10 +25,11 @@ class Bucket:
 
 
 class Rate:
-    """One kind of sender's rate, in events a second, with a bucket for each of them."""
+    """One kind of sender's rate, in events or requests a second, with a bucket for each of them."""
 
-    def __init__(self, whose: str, per_second: float, burst_seconds: float) -> None:
+    def __init__(self, whose: str, per_second: float, burst_seconds: float, *, of: str = "events") -> None:
         self._whose = whose
+        self._of = of
         self._per_second = per_second
         self._capacity = max(1.0, per_second * burst_seconds)
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
@@ -52,12 +53,12 @@ class Rate:
 
     def too_fast(self, bucket: Bucket) -> Problem:
         """429, with when to come again."""
-        seconds = max(1, math.ceil(self.wait_seconds(bucket)))
+        seconds = max(1, math.ceil((1.0 - bucket.tokens) / self._per_second))
         text = (
-            f"this {self._whose} sends more than {self._per_second:g} events a second; "
+            f"this {self._whose} sends more than {self._per_second:g} {self._of} a second; "
             f"send the same request again after {seconds} s, and slower from then on"
         )
-        more = {"limit": self._whose, "events_per_second": self._per_second}
+        more = {"limit": self._whose, f"{self._of}_per_second": self._per_second}
         return Problem(429, "too_fast", text, headers={"Retry-After": str(seconds)}, more=more)
 
 

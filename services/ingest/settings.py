@@ -48,6 +48,8 @@ class IngestSettings(ServiceSettings):
     events_per_second_per_key: Annotated[float, Field(gt=0)] = 100_000.0
     events_per_second_per_tenant: Annotated[float, Field(gt=0)] = 200_000.0
     """Of one replica, on average; above it requests are refused with 429, and streams are read more slowly."""
+    requests_per_second_per_endpoint: Annotated[float, Field(gt=0)] = 500.0
+    """Of a channel's endpoint at one replica, on average, proven or not; above it vendors are answered 429."""
     burst_seconds: Annotated[float, Field(gt=0)] = 10.0
     """How long nothing has to come for so many seconds' worth to be taken at once."""
     stream_patience_seconds: Annotated[float, Field(ge=0)] = 30.0

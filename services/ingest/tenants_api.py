@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest import access_store
 from services.ingest.access_api import ANNOUNCED_WITHIN_SECONDS, Cursor, IdempotencyKey, Limit, Operator
-from services.ingest.personal.phones import has_numbers
+from services.ingest.personal.phones import Home
 from shared.clock import Clock
 from shared.contracts.access import TenantRecord
-from shared.contracts.fields import Country, Language, Name, Tenant, Zone
+from shared.contracts.fields import Language, Name, Tenant, Zone
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.web.access import SYSTEM_TENANT, Access, Principal, authenticated, check_scope
@@ -19,16 +19,9 @@ from shared.web.idempotency import once
 from shared.web.problems import Problem, not_found
 
 
-def _known(country: str) -> str:
-    if not has_numbers(country):
-        raise ValueError("is no country of ISO 3166 with a telephone network")
-    return country
-
-
 Kind = Literal["card", "iban", "email", "phone", "national_id"]
 HasIds = Literal["US", "GB", "DE", "CN", "FR", "ES", "IT", "NL", "BR", "IN"]
 Languages = Annotated[list[Language], Field(max_length=64)]
-Home = Annotated[Country, AfterValidator(_known)]
 
 
 class NewTenant(BaseModel):

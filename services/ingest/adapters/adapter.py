@@ -190,7 +190,7 @@ class Adapter(Generic[S, O]):
     pull: Callable[[Fetch, Endpoint[S, O], Http, datetime], Awaitable[Pulled]] | None = None
     """One step: fetch, endpoint, the way out, now."""
     poll: Callable[[Endpoint[S, O]], Sequence[Poll]] | None = None
-    kept: Answer = Answer()
+    kept: Answer | Callable[[Request], Answer] = Answer()
     """What the vendor hears when its request was proven and is kept as unreadable, so that it does not send it again and again."""
     unsigned_body: bool = False
     """Whether the proof does not cover the body, so that only TLS protects it; people are told."""

@@ -50,7 +50,7 @@ def receive(request: Request, endpoint: Endpoint[TokenSecrets, Options]) -> Outc
     body = json_body(request.body)
     if body["records"].here and body["requestId"].here:
         found = [_found(record, request, endpoint) for record in _delivered(body)]
-        return gathered((one for several in found for one in several), _received(body, request))
+        return gathered((one for several in found for one in several), _receipt(body["requestId"].required_text(), request))
     return gathered(_found(body, request, endpoint))
 
 
@@ -82,10 +82,16 @@ def _delivered(body: Node) -> Iterator[Node]:
         yield Node(read.value, f"{record.place}.data")
 
 
-def _received(body: Node, request: Request) -> Answer:
-    """What Firehose takes for a receipt: its own id, and the time in milliseconds."""
-    receipt = {"requestId": body["requestId"].required_text(), "timestamp": int(request.at.timestamp() * 1000)}
+def _receipt(id: str, request: Request) -> Answer:
+    """What Firehose takes for a receipt: its own id, and the time in milliseconds. To anything else it sends the batch again."""
+    receipt = {"requestId": id, "timestamp": int(request.at.timestamp() * 1000)}
     return Answer(200, json.dumps(receipt).encode(), "application/json")
+
+
+def kept(request: Request) -> Answer:
+    """The receipt of a batch that could not be read: its id stands in a header as well."""
+    id = request.headers.get("x-amz-firehose-request-id")
+    return Answer() if id is None else _receipt(id, request)
 
 
 ADAPTER = Adapter(
@@ -94,6 +100,7 @@ ADAPTER = Adapter(
     secrets=TokenSecrets,
     options=Options,
     receive=receive,
+    kept=kept,
     unsigned_body=True,
     setup=(
         "Contact events: in EventBridge, API destinations, create a connection of type API key with the key name X-Hearback-Token and this "

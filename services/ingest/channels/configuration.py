@@ -38,15 +38,15 @@ def adapter_of(channel: str) -> Adapter[Any, Any]:
 
 
 async def create(
-    session: AsyncSession, box: SecretBox, tenant: str, *, channel: str, name: str, zone: str, options: Mapping[str, Any],
-    secrets: Mapping[str, Any], calls_per_minute: int, actor: str, now: datetime,
+    session: AsyncSession, box: SecretBox, tenant: str, *, channel: str, name: str, zone: str, country: str | None,
+    options: Mapping[str, Any], secrets: Mapping[str, Any], calls_per_minute: int, actor: str, now: datetime,
 ) -> StoredEndpoint:  # fmt: skip
     """Store a new endpoint. Does not commit. Raises EndpointRefused."""
     adapter = adapter_of(channel)
     _check_zone(zone)
     _check(adapter.options, options, "options")
     _check(adapter.secrets, secrets, "secrets")
-    endpoint = StoredEndpoint(new_endpoint_id(), tenant, channel, name, zone, dict(options), calls_per_minute, 1, now, now, None)
+    endpoint = StoredEndpoint(new_endpoint_id(), tenant, channel, name, zone, country, dict(options), calls_per_minute, 1, now, now, None)
     await store.save_endpoint(session, endpoint, new=True)
     await store.add_secrets(session, endpoint, _sealed(box, secrets), former_until=now, forget=now)
     await _audit(session, "create", None, endpoint, actor, now)
@@ -56,7 +56,7 @@ async def create(
 async def change(
     session: AsyncSession, tenant: str, id: str, wanted: Mapping[str, Any], actor: str, now: datetime
 ) -> StoredEndpoint | None:
-    """Change name, zone, options or calls_per_minute: those that are wanted. None when there is none. Raises EndpointRefused."""
+    """Change name, zone, country, options or calls_per_minute: those that are wanted. None when there is none. Raises EndpointRefused."""
     before = await _live(session, tenant, id)
     if before is None:
         return None
@@ -134,6 +134,6 @@ async def _audit(
 
 
 def _audited(endpoint: StoredEndpoint) -> dict[str, Any]:
-    shown = {name: getattr(endpoint, name) for name in ("channel", "name", "zone", "calls_per_minute", "version")}
+    shown = {name: getattr(endpoint, name) for name in ("channel", "name", "zone", "country", "calls_per_minute", "version")}
     disabled = endpoint.disabled_at
     return {**shown, "options": dict(endpoint.options), "disabled_at": disabled and disabled.isoformat()}

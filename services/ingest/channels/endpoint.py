@@ -40,6 +40,7 @@ class StoredEndpoint:
     channel: str
     name: str
     zone: str
+    country: str | None
     options: Mapping[str, Any]
     calls_per_minute: int
     version: int

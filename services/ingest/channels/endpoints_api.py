@@ -15,6 +15,7 @@ from services.ingest.channels.endpoint import Misconfigured, OpenEndpoint, Store
 from services.ingest.channels.fetches import waiting_of
 from services.ingest.channels.forms import (
     ChannelList,
+    Collected,
     EndpointChange,
     EndpointPage,
     EndpointState,
@@ -127,15 +128,15 @@ def endpoint_routes(sessions: Sessions, clock: Clock, box: SecretBox | None, pub
                 counts = await read_counts(session, caller.tenant, endpoint)
                 waiting = await waiting_of(session, caller.tenant, endpoint)
             told: dict[str, Any] = {name: getattr(counts, name) for name in counts.__slots__ if name != "collected"}
-            collected = [{name: getattr(share, name) for name in share.__slots__} for share in counts.collected]
+            collected = [Collected.model_validate(share, from_attributes=True) for share in counts.collected]
             return EndpointState(
                 **shown(found, configuration.adapter_of(found.channel), public_url), **told, error=_error(found, box),
                 fetches_waiting=waiting.waiting, fetches_dead=waiting.dead, collected=collected,
             )  # fmt: skip
 
-    @router.patch("/{endpoint}", summary="Change name, zone, options or calls_per_minute")
+    @router.patch("/{endpoint}", summary="Change name, zone, country, options or calls_per_minute")
     async def change(caller: Admin, endpoint: str, wanted: EndpointChange) -> EndpointView:
-        fields = {name: value for name, value in wanted if name in wanted.model_fields_set and value is not None}
+        fields = {name: value for name, value in wanted if name in wanted.model_fields_set and (value is not None or name == "country")}
         with refusals():
             async with sessions.begin() as session:
                 changed = await configuration.change(session, caller.tenant, endpoint, fields, caller.actor, clock())

@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.adapters.adapter import Fetch, Poll
-from services.ingest.channels.job import Job, Kind, PullPolicy, stored
+from services.ingest.channels.job import Job, Kind, PullPolicy, sealed
 from shared.database.timers import wake
+from shared.delivery.secrets import SecretBox
 
 CHANNEL = "hearback_channel_fetches"
 
@@ -22,12 +23,11 @@ _DOCUMENTS = [bindparam(name, type_=JSONB(none_as_null=True)) for name in ("firs
 # One of a key is waiting at a time. One that has begun is done once more afterwards; one that has not takes the newer arguments.
 _ASK = text("""
     INSERT INTO channel_fetches AS f (tenant, endpoint, key, channel, kind, state, first, step, begun, next_at, attempt, failures,
-        trying_since, created_at)
-    VALUES (:tenant, :endpoint, :key, :channel, :kind, 'waiting', :first, :step, false, now(), 0, 0, now(), now())
+        broken_off, trying_since, created_at)
+    VALUES (:tenant, :endpoint, :key, :channel, :kind, 'waiting', :first, :step, false, now(), 0, 0, 0, now(), now())
     ON CONFLICT (tenant, endpoint, key) DO UPDATE SET
         again = CASE WHEN f.state = 'waiting' AND f.begun THEN excluded.step END,
-        step = CASE WHEN f.state = 'waiting' AND f.begun THEN f.step
-            ELSE jsonb_set(excluded.step, '{arguments}', (f.first -> 'arguments') || (excluded.step -> 'arguments')) END,
+        step = CASE WHEN f.state = 'waiting' AND f.begun THEN f.step ELSE excluded.step END,
         begun = f.state = 'waiting' AND f.begun,
         state = 'waiting',
         failures = CASE WHEN f.state = 'waiting' THEN f.failures ELSE 0 END,
@@ -37,19 +37,21 @@ _ASK = text("""
 """).bindparams(*(bindparam(name, type_=JSONB) for name in ("first", "step")))
 
 
-async def ask_for(session: AsyncSession, tenant: str, endpoint: str, channel: str, wanted: Sequence[Fetch], kind: Kind = "fetch") -> None:
+async def ask_for(
+    session: AsyncSession, box: SecretBox, tenant: str, endpoint: str, channel: str, wanted: Sequence[Fetch], kind: Kind = "fetch"
+) -> None:
     """Put in fetches that a request asked for. A poll of the same key stays as it is: it comes by itself."""
     for fetch in sorted(wanted, key=lambda fetch: fetch.key):
         row = {"tenant": tenant, "endpoint": endpoint, "key": fetch.key, "channel": channel, "kind": kind}
-        await session.execute(_ASK, {**row, "first": {"key": fetch.key, "arguments": {}}, "step": stored(fetch)})
+        await session.execute(_ASK, {**row, "first": sealed(box, Fetch(fetch.key)), "step": sealed(box, fetch, resumes=True)})
     if wanted:
         await wake(session, CHANNEL)
 
 
 _STAND = text("""
     INSERT INTO channel_fetches AS f (tenant, endpoint, key, channel, kind, state, first, step, begun, every_seconds, next_at, attempt,
-        failures, trying_since, created_at)
-    SELECT :tenant, :endpoint, :key, :channel, 'poll', 'waiting', :step, :step, false, :every, now(), 0, 0, now(), now()
+        failures, broken_off, trying_since, created_at)
+    SELECT :tenant, :endpoint, :key, :channel, 'poll', 'waiting', :step, :step, false, :every, now(), 0, 0, 0, now(), now()
     ON CONFLICT (tenant, endpoint, key) DO UPDATE SET
         kind = 'poll', state = 'waiting', every_seconds = excluded.every_seconds,
         next_at = greatest(f.next_at, f.round_at + make_interval(secs => excluded.every_seconds))
@@ -61,11 +63,11 @@ _FALL = text("""
 _DROP_ALL = text("DELETE FROM channel_fetches WHERE tenant = :tenant AND endpoint = :endpoint")
 
 
-async def stand(session: AsyncSession, tenant: str, endpoint: str, channel: str, polls: Sequence[Poll]) -> None:
+async def stand(session: AsyncSession, box: SecretBox, tenant: str, endpoint: str, channel: str, polls: Sequence[Poll]) -> None:
     """These are the polls of the endpoint: new ones begin, others end, those that stay keep their cursor and their time."""
     for poll in sorted(polls, key=lambda poll: poll.first.key):
         row = {"tenant": tenant, "endpoint": endpoint, "key": poll.first.key, "channel": channel}
-        await session.execute(_STAND, {**row, "step": stored(poll.first), "every": poll.every_seconds})
+        await session.execute(_STAND, {**row, "step": sealed(box, poll.first), "every": poll.every_seconds})
     await session.execute(_FALL, {"tenant": tenant, "endpoint": endpoint, "keys": [poll.first.key for poll in polls]})
 
 
@@ -75,23 +77,30 @@ async def drop_all(session: AsyncSession, tenant: str, endpoint: str) -> None:
 
 
 # The endpoint's row is locked first and moved to the end of the lease: one step at a time for an endpoint, in whichever replica.
+# A suspect is a step over which a process ended: one at a time in a process, so that what ends it is told from what was beside it.
 _CLAIM = text(f"""
     WITH free AS (
         SELECT e.tenant, e.id FROM channel_endpoints AS e
         WHERE e.disabled_at IS NULL AND e.next_call_at <= now() AND e.channel = ANY(CAST(:channels AS text[]))
-            AND EXISTS (SELECT FROM channel_fetches AS f WHERE f.endpoint = e.id AND f.state = 'waiting' AND f.next_at <= now())
+            AND EXISTS (
+                SELECT FROM channel_fetches AS f
+                WHERE f.endpoint = e.id AND f.state = 'waiting' AND f.next_at <= now() AND (f.broken_off = 0 OR :suspects > 0)
+            )
         ORDER BY e.next_call_at LIMIT :most FOR UPDATE SKIP LOCKED
-    ), picked AS (
+    ), ready AS (
         SELECT p.* FROM free CROSS JOIN LATERAL (
-            SELECT f.tenant, f.endpoint, f.key FROM channel_fetches AS f
+            SELECT f.tenant, f.endpoint, f.key, f.broken_off > 0 AS suspect FROM channel_fetches AS f
             WHERE f.tenant = free.tenant AND f.endpoint = free.id AND f.state = 'waiting' AND f.next_at <= now()
+                AND (f.broken_off = 0 OR :suspects > 0)
             ORDER BY f.next_at LIMIT 1 FOR UPDATE SKIP LOCKED
         ) AS p
+    ), picked AS (
+        SELECT * FROM ready WHERE NOT suspect UNION ALL (SELECT * FROM ready WHERE suspect LIMIT :suspects)
     ), busy AS (
         UPDATE channel_endpoints AS e SET next_call_at = now() + make_interval(secs => :lease)
         FROM picked WHERE e.tenant = picked.tenant AND e.id = picked.endpoint
     ), claimed AS (
-        UPDATE channel_fetches AS f SET attempt = attempt + 1, begun = true,
+        UPDATE channel_fetches AS f SET attempt = attempt + 1, broken_off = broken_off + 1, begun = true,
             round_at = CASE WHEN kind = 'poll' AND NOT begun THEN now() ELSE round_at END,
             next_at = now() + make_interval(secs =>
                 CASE WHEN kind = 'poll' AND NOT begun THEN greatest(:lease, every_seconds) ELSE :lease END)
@@ -101,13 +110,14 @@ _CLAIM = text(f"""
 """)  # noqa: S608 - the columns are ours
 
 
-async def claim(session: AsyncSession, policy: PullPolicy, channels: Sequence[str], most: int) -> list[Job]:
-    """Lease up to `most` jobs of these channels that are due, one an endpoint, each with a new number of its attempt.
+async def claim(session: AsyncSession, policy: PullPolicy, channels: Sequence[str], most: int, suspects: int) -> list[Job]:
+    """Lease up to `most` jobs of these channels that are due, one an endpoint, each with a new number of its attempt; among them at most
+    so many `suspects`.
 
     While a new version is rolled out, a replica of the old one leaves channels alone that it does not know. Who dies in the first step
     of a poll's round has used that round up: it begins again no sooner than it may.
     """
-    rows = await session.execute(_CLAIM, {"lease": policy.lease_seconds, "channels": list(channels), "most": most})
+    rows = await session.execute(_CLAIM, {"lease": policy.lease_seconds, "channels": list(channels), "most": most, "suspects": suspects})
     return [Job(**row) for row in rows.mappings()]
 
 
@@ -132,7 +142,7 @@ _LOCK = text(f"""
 """)  # noqa: S608
 _SAVE = text("""
     UPDATE channel_fetches SET state = :state, first = :first, step = :step, again = :again, begun = :begun, round_at = :round_at,
-        next_at = :next_at, failures = :failures, trying_since = :trying_since, last_error = :last_error
+        next_at = :next_at, failures = :failures, broken_off = :broken_off, trying_since = :trying_since, last_error = :last_error
     WHERE tenant = :tenant AND endpoint = :endpoint AND key = :key
 """).bindparams(*_DOCUMENTS)
 _DELETE = text("DELETE FROM channel_fetches WHERE tenant = :tenant AND endpoint = :endpoint AND key = :key")

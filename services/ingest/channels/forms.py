@@ -8,10 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.adapters.adapter import Adapter
 from services.ingest.channels.endpoint import StoredEndpoint
+from services.ingest.personal.phones import Home
 from shared.contracts.fields import JsonObject, Name, Zone
 
 CallsPerMinute = Annotated[int, Field(ge=1, le=6000, description="How often at most the vendor is called to fetch what it only announced")]
 OverlapSeconds = Annotated[float, Field(ge=0, le=30 * 86_400, description="How long the present secrets stay valid beside the new ones")]
+Country = Annotated[
+    Home | None, Field(description="Where its phone numbers are that have no country code, ISO 3166; without one, in the tenant's country")
+]
 
 _EXAMPLE: dict[str, Any] = {"channel": "typeform", "name": "Service survey", "zone": "Europe/London", "secrets": {"secret": "…"}}
 
@@ -24,18 +28,20 @@ class NewEndpoint(BaseModel):
     channel: Name
     name: Name
     zone: Zone = "UTC"
+    country: Country = None
     secrets: JsonObject = Field(default_factory=dict)
     options: JsonObject = Field(default_factory=dict)
     calls_per_minute: CallsPerMinute = 60
 
 
 class EndpointChange(BaseModel):
-    """What is to be changed; options are replaced whole."""
+    """What is to be changed; options are replaced whole, and a country that is null is forgotten."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"zone": "Asia/Shanghai"}]})
 
     name: Name | None = None
     zone: Zone | None = None
+    country: Country = None
     options: JsonObject | None = None
     calls_per_minute: CallsPerMinute | None = None
 
@@ -70,6 +76,7 @@ class EndpointView(BaseModel):
     title: str
     name: str
     zone: str
+    country: str | None
     options: dict[str, Any]
     calls_per_minute: int
     url: str | None
@@ -82,11 +89,12 @@ class EndpointView(BaseModel):
 
 
 class Collected(BaseModel):
-    """How many comments the vendor says that a post has, and how many of them were taken."""
+    """How many comments the vendor says that a post has, how many of them were taken, and what share that is."""
 
     post: str
     existing: int
     taken: int
+    share: float | None
     told_at: datetime
 
 

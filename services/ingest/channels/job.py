@@ -4,22 +4,33 @@ A job is a fetch that a request asked for, a poll that stands for ever, or the c
 worked on a step at a time under a lease; the number of its attempt tells whether a result is still wanted.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from services.ingest.adapters.adapter import Fetch, Pulled
+from shared.delivery.secrets import SecretBox
 
 Kind = Literal["fetch", "poll", "confirm"]
 State = Literal["waiting", "idle", "dead"]
 PAGE_FAILURES = 5
 """A page of a poll that failed so often will never come (its token has expired, say): the next round begins at the cursor again."""
 
+MOST_BROKEN_OFF = 5
+"""A step over which so many processes ended is set aside: what it brings may be what ends them."""
+SET_ASIDE_SECONDS = 6 * 3600.0
+"""For so long a poll, which is never given up."""
+
+Document = Mapping[str, Any]
+"""A fetch as it is stored: {key, sealed}. Its arguments may name people and carry tokens, so they are sealed like secrets; one without any
+has no `sealed`. `resumes` is true of what a request asked for: it begins with the cursor of the one before, its own arguments over it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One row of `channel_fetches`, field by column; `first`, `step` and `again` are fetches as JSON."""
+    """One row of `channel_fetches`, field by column."""
 
     tenant: str
     endpoint: str
@@ -28,11 +39,11 @@ class Job:
     kind: Kind
     state: State
     """idle: done, and kept because of the cursor in `first`."""
-    first: Mapping[str, Any]
+    first: Document
     """What the next round begins with: a poll's first fetch with its cursor; what cursor a fetch has left."""
-    step: Mapping[str, Any]
+    step: Document
     """What is called next."""
-    again: Mapping[str, Any] | None
+    again: Document | None
     """Asked for once more while it was under way."""
     begun: bool
     """Whether the present round has begun."""
@@ -44,14 +55,23 @@ class Job:
     """Steps begun, ever. Only the one with this number may write its result."""
     failures: int
     """In a row."""
+    broken_off: int
+    """Steps begun since the last one that came to a result, this one included: more than one means that a process ended over it."""
     trying_since: datetime
     last_error: str | None
     created_at: datetime
 
     @property
-    def fetch(self) -> Fetch:
-        """The next step as the adapter takes it."""
-        return fetch_of(self.step)
+    def suspect(self) -> bool:
+        """Whether a process ended over its present step."""
+        return self.broken_off > 1
+
+    def fetch(self, box: SecretBox) -> Fetch:
+        """The next step as the adapter takes it. Raises UnreadableSecret."""
+        step = opened(box, self.step)
+        if not self.step.get("resumes"):
+            return step
+        return Fetch(step.key, {**opened(box, self.first).arguments, **step.arguments})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,46 +103,51 @@ class PullPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a step brought nothing. `detail` holds neither secrets nor personal data; `final`: trying again cannot help."""
+    """Why a step brought nothing. `detail` holds neither secrets nor personal data; `final`: trying again cannot help; `unreadable`: the
+    vendor answered, and the answer is worth keeping."""
 
     detail: str
     retry_after_seconds: float | None = None
     final: bool = False
+    unreadable: bool = False
 
 
-def stored(fetch: Fetch) -> dict[str, Any]:
-    """A fetch as JSON."""
-    return {"key": fetch.key, "arguments": dict(fetch.arguments)}
+SET_ASIDE = Failure("a process ended each time this step was tried; its log says why", SET_ASIDE_SECONDS, final=True)
 
 
-def fetch_of(stored: Mapping[str, Any]) -> Fetch:
-    """A fetch from its JSON."""
-    return Fetch(stored["key"], stored["arguments"])
+def sealed(box: SecretBox, fetch: Fetch, *, resumes: bool = False) -> Document:
+    """A fetch as it is stored."""
+    document: dict[str, Any] = {"key": fetch.key}
+    if fetch.arguments:
+        document["sealed"] = box.seal(json.dumps(dict(fetch.arguments))).decode()
+    return {**document, "resumes": True} if resumes else document
 
 
-def begin_again(job: Job, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The first step of a fetch that is asked for: the cursor of the one before, and its own arguments on top."""
-    return {"key": asked["key"], "arguments": {**job.first["arguments"], **asked["arguments"]}}
+def opened(box: SecretBox, document: Document) -> Fetch:
+    """A fetch from its document. Raises UnreadableSecret. Versions before this one stored `arguments` as they are."""
+    arguments = json.loads(box.open(document["sealed"].encode())) if "sealed" in document else document.get("arguments", {})
+    return Fetch(document["key"], arguments)
 
 
-def after_step(job: Job, pulled: Pulled, now: datetime) -> Job | None:
+def after_step(job: Job, pulled: Pulled, box: SecretBox, now: datetime) -> Job | None:
     """The job after a good step, None when nothing of it is left."""
     if pulled.cursor is not None:
-        job = replace(job, first={"key": job.first["key"], "arguments": dict(pulled.cursor)})
-    job = replace(job, failures=0, last_error=None, trying_since=now, next_at=now)
+        job = replace(job, first=sealed(box, Fetch(job.key, pulled.cursor)))
+    job = replace(job, failures=0, broken_off=0, last_error=None, trying_since=now, next_at=now)
     if pulled.then is not None:
-        return replace(job, step=stored(pulled.then))
+        return replace(job, step=sealed(box, pulled.then))
     if job.kind == "poll":
         return replace(job, step=job.first, begun=False, next_at=_next_round(job, now))
     if job.again is not None:
-        return replace(job, step=begin_again(job, job.again), again=None, begun=False)
-    return replace(job, state="idle", begun=False) if job.first["arguments"] else None
+        return replace(job, step=job.again, again=None, begun=False)
+    has_cursor = "sealed" in job.first or job.first.get("arguments")
+    return replace(job, state="idle", begun=False) if has_cursor else None
 
 
 def after_failure(job: Job, failure: Failure, policy: PullPolicy, now: datetime, chance: float) -> Job:
     """The job after a step that brought nothing. A poll's round, once it failed at its first step, begins no sooner than it may."""
     failures = job.failures + 1
-    job = replace(job, failures=failures, last_error=failure.detail)
+    job = replace(job, failures=failures, broken_off=0, last_error=failure.detail)
     next_at = now + timedelta(seconds=policy.retry_seconds(failures, failure.retry_after_seconds, chance))
     if job.kind == "poll":
         if failure.final or job.step == job.first or failures >= PAGE_FAILURES:

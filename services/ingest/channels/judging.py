@@ -15,7 +15,7 @@ from shared.loops import in_turns
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that the contract refused."""
+    """An event that the contract refused, as JSON."""
 
     item: bytes
     reason: str
@@ -36,29 +36,23 @@ async def judge_events(intake: Intake, endpoint: OpenEndpoint, events: Sequence[
     judged = Judged()
     place = 0
     async for event in in_turns(events):
-        item = json_of(event)
+        item = msgspec.json.encode({"type": event.type, "id": event.id, "time": event.time, "data": event.data})
         try:
-            judged.accepted.append(judge_item(intake, endpoint, item, now, traceparent, place))
+            accepted = intake.judge(
+                endpoint.tenant, item, source=endpoint.source, id=None, now=now, traceparent=traceparent, place=place,
+                region=endpoint.stored.country,
+            )  # fmt: skip
         except InvalidEvent as invalid:
-            judged.refused.append(Refused(item, reason_of(invalid)))
+            judged.refused.append(Refused(item, _reason_of(invalid)))
         else:
+            judged.accepted.append(accepted)
             if event.post is not None:
                 judged.comments.append((event.post, event.id))
         place += 1
     return judged
 
 
-def judge_item(intake: Intake, endpoint: OpenEndpoint, item: bytes, now: datetime, traceparent: bytes, place: int = 0) -> Accepted:
-    """One event's JSON. Raises InvalidEvent."""
-    return intake.judge(endpoint.tenant, item, source=endpoint.source, id=None, now=now, traceparent=traceparent, place=place)
-
-
-def json_of(event: ChannelEvent) -> bytes:
-    """The shorthand that POST /v1/events takes as well."""
-    return msgspec.json.encode({"type": event.type, "id": event.id, "time": event.time, "data": event.data})
-
-
-def reason_of(invalid: InvalidEvent) -> str:
+def _reason_of(invalid: InvalidEvent) -> str:
     """What the contract found, field by field, without any value."""
     found = "; ".join(f"{'.'.join(map(str, error.loc))} {error.msg}".strip() for error in invalid.errors[:5])
     return f"{invalid.reason}: {found}" if found else invalid.reason

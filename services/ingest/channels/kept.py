@@ -1,24 +1,25 @@
 """What was proven and could not be read: kept sealed for thirty days, listed, replayable.
 
-A request is kept whole, as it came; of a fetch's step, which brings many events, only the event that the contract refused is. The same
-content again is the same row, counted.
+A request is kept whole, as it came, and of a fetch's step all that the vendor answered. The same request again is the same row, counted;
+so is the same step, and then its newest answers are kept.
 """
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingest.adapters.adapter import Request
+from services.ingest.adapters.adapter import Fetch, Reply, Request
 from shared.delivery.secrets import SecretBox
 
-Kind = Literal["request", "event"]
+Kind = Literal["request", "step"]
 KEPT_DAYS = 30
 REASON_LENGTH = 500
 
@@ -38,11 +39,42 @@ class StoredRequest(msgspec.Struct, frozen=True):
         return Request(self.method, self.url, self.headers, self.body, self.at, self.keys)
 
 
+class StoredReply(msgspec.Struct, frozen=True):
+    """A vendor's answer as JSON."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class StoredStep(msgspec.Struct, frozen=True):
+    """A step of a fetch with the vendor's answers, in the order of the calls, as JSON."""
+
+    key: str
+    arguments: dict[str, Any]
+    at: datetime
+    replies: list[StoredReply]
+
+    def step(self) -> "Step":
+        """As it was when it was done."""
+        replies = [Reply(reply.status, reply.headers, reply.body) for reply in self.replies]
+        return Step(Fetch(self.key, self.arguments), self.at, replies)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a fetch, begun at that instant, and what the vendor answered to its calls, one after the other."""
+
+    fetch: Fetch
+    at: datetime
+    replies: Sequence[Reply]
+
+
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What is to be kept: a request, or the JSON of one event; `reason` says what was expected and holds no personal data."""
+    """What is to be kept; `reason` says what was expected and holds no personal data."""
 
-    content: Request | bytes
+    content: Request | Step
     reason: str
 
 
@@ -76,23 +108,29 @@ async def seal(box: SecretBox, unread: Sequence[Unread]) -> list[Sealed]:
 
 
 def _seal(box: SecretBox, unread: Unread) -> Sealed:
-    content = unread.content
-    if isinstance(content, bytes):
-        kind: Kind = "event"
-        written = named = content
-    else:
-        kind, named = "request", b"\n".join((content.method.encode(), content.url.encode("utf-8", "surrogatepass"), content.body))
-        headers = dict(content.headers)
-        written = msgspec.json.encode(StoredRequest(content.method, content.url, headers, content.body, content.at, content.keys))
+    kind, named, stored = _request(unread.content) if isinstance(unread.content, Request) else _step(unread.content)
     id = hashlib.sha256(kind.encode() + b"\n" + named).hexdigest()[:32]
+    written = msgspec.json.encode(stored)
     return Sealed(id, kind, unread.reason[:REASON_LENGTH], box.seal(written.decode("latin-1")), len(written))
+
+
+def _request(asked: Request) -> tuple[Kind, bytes, StoredRequest]:
+    named = b"\n".join((asked.method.encode(), asked.url.encode("utf-8", "surrogatepass"), asked.body))
+    return "request", named, StoredRequest(asked.method, asked.url, dict(asked.headers), asked.body, asked.at, asked.keys)
+
+
+def _step(step: Step) -> tuple[Kind, bytes, StoredStep]:
+    key, arguments = step.fetch.key, dict(step.fetch.arguments)
+    replies = [StoredReply(reply.status, dict(reply.headers), reply.body) for reply in step.replies]
+    return "step", json.dumps([key, arguments], sort_keys=True).encode(), StoredStep(key, arguments, step.at, replies)
 
 
 _KEEP = text("""
     INSERT INTO channel_unreadable (tenant, endpoint, id, kind, reason, sealed, size, received_at, last_at, times)
     VALUES (:tenant, :endpoint, :id, :kind, :reason, :sealed, :size, :at, :at, 1)
     ON CONFLICT (tenant, endpoint, id) DO UPDATE
-    SET times = channel_unreadable.times + 1, last_at = excluded.last_at, reason = excluded.reason, sealed = excluded.sealed
+    SET times = channel_unreadable.times + 1, last_at = excluded.last_at, reason = excluded.reason, sealed = excluded.sealed,
+        size = excluded.size
 """)
 _COLUMNS = "id, kind, reason, size, received_at, last_at, times"
 _LIST = text(f"""

@@ -64,5 +64,5 @@ def channel_parts(
         ))  # fmt: skip
     if "pulls" in roles:
         pulls = PullLoop(settings.database, sessions, directory, intake, calls, box, tally, PullMetrics(registry), clock, policy)
-        parts.loops.extend((Polls(sessions, directory, clock), pulls, Pruning(sessions)))
+        parts.loops.extend((Polls(sessions, directory, box, clock), pulls, Pruning(sessions)))
     return parts

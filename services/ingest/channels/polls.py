@@ -11,6 +11,7 @@ from shared.clock import Clock
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.database.timers import LONGEST_SLEEP_SECONDS, wake
+from shared.delivery.secrets import SecretBox
 from shared.errors import Unavailable
 from shared.loops import Beat, any_within
 
@@ -22,9 +23,10 @@ class Polls:
 
     name = "polls"
 
-    def __init__(self, sessions: Sessions, directory: Directory, clock: Clock) -> None:
+    def __init__(self, sessions: Sessions, directory: Directory, box: SecretBox | None, clock: Clock) -> None:
         self._sessions = sessions
         self._directory = directory
+        self._box = box
         self._clock = clock
         self._standing: dict[str, int] = {}
 
@@ -48,8 +50,8 @@ class Polls:
                 self._standing[endpoint.id] = endpoint.stored.version
 
     async def _stand(self, endpoint: OpenEndpoint) -> None:
-        assert endpoint.adapter.poll is not None
+        assert endpoint.adapter.poll is not None and self._box is not None  # without it no endpoint can be opened
         polls = endpoint.adapter.poll(endpoint.at(self._clock()))
         async with self._sessions.begin() as session:
-            await fetches.stand(session, endpoint.tenant, endpoint.id, endpoint.channel, polls)
+            await fetches.stand(session, self._box, endpoint.tenant, endpoint.id, endpoint.channel, polls)
             await wake(session, fetches.CHANNEL)

@@ -17,9 +17,9 @@ from services.ingest.adapters.adapter import Call, NotNow, Pulled, Reply, Unread
 from services.ingest.channels import fetches
 from services.ingest.channels.directory import Directory
 from services.ingest.channels.endpoint import Misconfigured, OpenEndpoint
-from services.ingest.channels.job import Failure, Job, PullPolicy, after_failure, after_step
+from services.ingest.channels.job import MOST_BROKEN_OFF, SET_ASIDE, Failure, Job, PullPolicy, after_failure, after_step
 from services.ingest.channels.judging import Judged, judge_events
-from services.ingest.channels.kept import Sealed, Unread, keep, seal
+from services.ingest.channels.kept import Sealed, Step, Unread, keep, seal
 from services.ingest.channels.metrics import PullMetrics
 from services.ingest.channels.outgoing import CallFailed, VendorCalls
 from services.ingest.channels.tally import Tally
@@ -29,13 +29,15 @@ from shared.database.engine import Sessions
 from shared.database.outbox import enqueue
 from shared.database.sqlstates import typed_database_errors
 from shared.database.timers import HELD_SECONDS, LONGEST_SLEEP_SECONDS, Listener, look_whenever_heard
-from shared.delivery.secrets import SecretBox
+from shared.delivery.secrets import SecretBox, UnreadableSecret
 from shared.errors import Unavailable
 from shared.loops import Beat, backoff
 from shared.observability.tracing import span, traceparent_from
 from shared.settings import DatabaseSettings
 
 SEEN_EVERY_SECONDS = 5.0
+MOST_COMMENTS = 2**53
+"""More under one post is no number of comments."""
 
 _TELL = text("""
     INSERT INTO channel_collected (tenant, endpoint, post, existing, told_at) VALUES (:tenant, :endpoint, :post, :existing, :at)
@@ -44,16 +46,19 @@ _TELL = text("""
 log = structlog.get_logger()
 
 
-class _CountedCalls:
-    """The way out for one step, which counts: calls are what a quota is about."""
+class _NotedCalls:
+    """The way out for one step. Calls are counted, which a quota is about, and answers kept until it is known that they can be read."""
 
     def __init__(self, calls: VendorCalls) -> None:
         self._calls = calls
         self.made = 0
+        self.replies: list[Reply] = []
 
     async def __call__(self, call: Call) -> Reply:
         self.made += 1
-        return await self._calls.call(call)
+        reply = await self._calls.call(call)
+        self.replies.append(reply)
+        return reply
 
 
 class PullLoop:
@@ -76,6 +81,7 @@ class PullLoop:
         self._policy = policy
         self._listener = Listener(self.name, database, fetches.CHANNEL)
         self._busy = 0
+        self._suspects = 0
         self._seen_at = 0.0
 
     async def run(self, stop: asyncio.Event, beat: Beat) -> None:
@@ -90,13 +96,14 @@ class PullLoop:
         room = self._policy.at_once - self._busy
         lease_ends = loop.time() + self._policy.lease_seconds
         async with self._sessions.begin() as session:
-            claimed = await fetches.claim(session, self._policy, channels, room) if room else []
+            claimed = await fetches.claim(session, self._policy, channels, room, max(0, 1 - self._suspects)) if room else []
             ahead = await fetches.seconds_until_next(session, channels)
             if loop.time() >= self._seen_at + SEEN_EVERY_SECONDS:
                 self._metrics.seen(await fetches.seen_by_channel(session))
                 self._seen_at = loop.time()
         for job in claimed:
             self._busy += 1
+            self._suspects += job.suspect
             steps.create_task(self._step(job, lease_ends), name=f"pull {job.channel}")
         return LONGEST_SLEEP_SECONDS if ahead is None else max(ahead, HELD_SECONDS)
 
@@ -109,20 +116,24 @@ class PullLoop:
             log.warning("a step has to be done again", action="pull_waits", channel=job.channel, dependency=unavailable.dependency)
         finally:
             self._busy -= 1
+            self._suspects -= job.suspect
             self._listener.heard.set()
 
     async def _step_once(self, job: Job, lease_ends: float, traceparent: bytes) -> None:
         began = self._clock()
-        calls = _CountedCalls(self._calls)
+        calls = _NotedCalls(self._calls)
         endpoint, result = await self._pulled(job, calls, began)
         judged = Judged()
         if endpoint is not None and isinstance(result, Pulled):
-            judged = await judge_events(self._intake, endpoint, result.events, self._clock(), traceparent)
+            try:
+                judged = await judge_events(self._intake, endpoint, result.events, self._clock(), traceparent)
+            except Unavailable as unavailable:
+                result = Failure(str(unavailable))
         rest = 0.0 if endpoint is None else calls.made * 60.0 / endpoint.stored.calls_per_minute
         unread: list[Sealed] = []
-        if judged.refused:
+        if (reason := _not_read(result, judged)) is not None:
             assert self._box is not None  # without it no endpoint can be opened
-            unread = await seal(self._box, [Unread(refused.item, refused.reason) for refused in judged.refused])
+            unread = await seal(self._box, [Unread(Step(job.fetch(self._box), began, calls.replies), reason)])
         told = await self._insist(lambda session: self._write(session, job, result, judged, unread, rest), lease_ends)
         self._metrics.stepped(job.channel, told)
         if isinstance(result, Failure):
@@ -134,27 +145,33 @@ class PullLoop:
             if judged.accepted:
                 self._tally.count(endpoint, "events", self._clock(), n=len(judged.accepted))
 
-    async def _pulled(self, job: Job, calls: _CountedCalls, now: datetime) -> tuple[OpenEndpoint | None, Pulled | Failure]:
+    async def _pulled(self, job: Job, calls: _NotedCalls, now: datetime) -> tuple[OpenEndpoint | None, Pulled | Failure]:
         try:
             endpoint = await self._directory.find(job.endpoint)
         except Misconfigured as wrong:
             return None, Failure(str(wrong))
         if endpoint is None:
             return None, Failure("there is no such endpoint any more", final=True)
+        if job.broken_off > MOST_BROKEN_OFF:
+            return endpoint, SET_ASIDE
+        assert self._box is not None  # without it no endpoint can be opened
         try:
+            fetch = job.fetch(self._box)
             async with asyncio.timeout(self._policy.step_seconds):
                 if job.kind == "confirm":
-                    await calls(Call("GET", job.step["arguments"]["url"]))
+                    await calls(Call("GET", fetch.arguments["url"]))
                     return endpoint, Pulled()
                 if endpoint.adapter.pull is None:
                     return endpoint, Failure("this channel fetches nothing any more", final=True)
-                return endpoint, await endpoint.adapter.pull(job.fetch, endpoint.at(now), calls, now)
+                return endpoint, await endpoint.adapter.pull(fetch, endpoint.at(now), calls, now)
+        except UnreadableSecret:
+            return endpoint, Failure("its arguments cannot be opened with the present HEARBACK_INGEST_SECRETS_KEY")
         except CallFailed as failed:
             return endpoint, failed.failure
         except NotNow as busy:
             return endpoint, Failure(str(busy))
         except Unreadable as unreadable:
-            return endpoint, Failure(f"the vendor's answer cannot be read: {unreadable}", final=True)
+            return endpoint, Failure(f"the vendor's answer cannot be read: {unreadable}", final=True, unreadable=True)
         except TimeoutError:
             return endpoint, Failure(f"a step took longer than {self._policy.step_seconds:g} s")
 
@@ -166,17 +183,19 @@ class PullLoop:
         if locked is None:
             return "stale"
         present, now = locked
+        await keep(session, job.tenant, job.endpoint, unread, now)
         if isinstance(result, Failure):
             chance = random.random()  # noqa: S311 - jitter is no secret
             after = after_failure(present, result, self._policy, now, chance)
             await fetches.write_back(session, job, after, rest)
             return "dead" if after.state == "dead" else "failed"
         await enqueue(session, self._intake.spool_rows(judged.accepted))
-        await keep(session, job.tenant, job.endpoint, unread, now)
         for post in sorted(result.collected):
-            row = {"tenant": job.tenant, "endpoint": job.endpoint, "post": post, "existing": result.collected[post], "at": now}
+            existing = min(result.collected[post], MOST_COMMENTS)
+            row = {"tenant": job.tenant, "endpoint": job.endpoint, "post": post, "existing": existing, "at": now}
             await session.execute(_TELL, row)
-        await fetches.write_back(session, job, after_step(present, result, now), rest)
+        assert self._box is not None
+        await fetches.write_back(session, job, after_step(present, result, self._box, now), rest)
         return "done"
 
     async def _insist(self, work: Callable[[AsyncSession], Awaitable[str]], until: float) -> str:
@@ -191,3 +210,13 @@ class PullLoop:
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError("back-off has no end")
+
+
+def _not_read(result: Pulled | Failure, judged: Judged) -> str | None:
+    """Why what the vendor answered is to be kept: something of it did not become an event."""
+    if isinstance(result, Failure):
+        return result.detail if result.unreadable else None
+    if judged.refused:
+        return judged.refused[0].reason
+    odd = result.passed_over.get("unreadable")
+    return f"{odd} of the items cannot be read" if odd else None

@@ -5,8 +5,9 @@ that may be used once, what is still to be fetched, what could not be read, and 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -93,21 +94,8 @@ class Receiver:
         """Let the threads go."""
         self._readers.shutdown(wait=False, cancel_futures=True)
 
-    async def receive(self, channel: str, id: str, request: Request, traceparent: bytes) -> Answer:
-        """Take one request. Raises Problem: 401 not proven, 404 no such endpoint, 503 when it cannot be taken safely now."""
-        endpoint = await self._endpoint(channel, id)
-        try:
-            answer = await self._receive(endpoint, request, traceparent)
-        except NotProven as refused:
-            self._tell(endpoint, "refused", refused.reason)
-            raise Problem(401, "not_proven", f"this request is not proven to come from {endpoint.adapter.title}") from None
-        except Unavailable as unavailable:
-            self._tell(endpoint, "refused", "unavailable")
-            log.warning("a vendor is asked to come again", action="webhook_refused", channel=channel, dependency=unavailable.dependency)
-            raise
-        return answer
-
-    async def _endpoint(self, channel: str, id: str) -> OpenEndpoint:
+    async def endpoint(self, channel: str, id: str) -> OpenEndpoint:
+        """The endpoint that a request is for. Raises Problem: 404 when there is none, 503 when it cannot be used as it is."""
         try:
             endpoint = await self._directory.find(id)
         except Misconfigured:
@@ -118,14 +106,33 @@ class Receiver:
             raise not_found()
         return endpoint
 
-    async def _receive(self, endpoint: OpenEndpoint, request: Request, traceparent: bytes) -> Answer:
+    @contextmanager
+    def refusals(self, endpoint: OpenEndpoint) -> Iterator[None]:
+        """Count by its reason whatever ends a request of this endpoint, and turn what is not proven into Problem 401."""
+        try:
+            yield
+        except NotProven as refused:
+            self._tell(endpoint, "refused", refused.reason)
+            raise Problem(401, "not_proven", f"this request is not proven to come from {endpoint.adapter.title}") from None
+        except Unavailable as unavailable:
+            self._tell(endpoint, "refused", "unavailable")
+            dependency = unavailable.dependency
+            log.warning("a vendor is asked to come again", action="webhook_refused", channel=endpoint.channel, dependency=dependency)
+            raise
+        except Problem as refused:
+            self._tell(endpoint, "refused", refused.kind)
+            raise
+
+    async def receive(self, endpoint: OpenEndpoint, request: Request, traceparent: bytes) -> Answer:
+        """Take one request. Raises NotProven, and Unavailable when it cannot be taken safely now."""
         request = await self._keys.added(endpoint, request)
         try:
             outcome = await self._understood(endpoint, request)
         except Unreadable as unreadable:
             await self._store(endpoint, Work(unread=[Unread(request, str(unreadable))]), request.at)
             self._tell(endpoint, "unreadable")
-            return endpoint.adapter.kept
+            kept = endpoint.adapter.kept
+            return kept(request) if callable(kept) else kept
         judged = await judge_events(self._intake, endpoint, outcome.events, request.at, traceparent)
         unread = [Unread(request, judged.refused[0].reason)] if judged.refused else []
         work = Work((), outcome.fetches, outcome.confirm, unread, outcome.once)
@@ -172,10 +179,10 @@ class Receiver:
                 if work.once is not None and not await _use_up(session, endpoint, work.once, now):
                     raise NotProven("used_before")
                 await enqueue(session, self._intake.spool_rows(work.spool))
-                await ask_for(session, endpoint.tenant, endpoint.id, endpoint.channel, work.fetches)
+                await ask_for(session, self._box, endpoint.tenant, endpoint.id, endpoint.channel, work.fetches)
                 if work.confirm is not None:
                     confirm = Fetch(f"confirm:{token_hash(work.confirm).hex()}", {"url": work.confirm})
-                    await ask_for(session, endpoint.tenant, endpoint.id, endpoint.channel, [confirm], "confirm")
+                    await ask_for(session, self._box, endpoint.tenant, endpoint.id, endpoint.channel, [confirm], "confirm")
                 await keep(session, endpoint.tenant, endpoint.id, unread, now)
         for _ in work.unread:
             self._metrics.unreadable(endpoint.channel)

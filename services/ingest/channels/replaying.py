@@ -1,5 +1,6 @@
 """Reading once more what was proven when it came, and reading on trial what a person pasted. Neither asks for a proof again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -7,17 +8,16 @@ from typing import Literal
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingest.adapters.adapter import NotProven, Outcome, Request, Unreadable
+from services.ingest.adapters.adapter import Call, ChannelEvent, Fetch, NotNow, NotProven, Outcome, Reply, Request, Unreadable
 from services.ingest.adapters.signatures import without_proof
 from services.ingest.channels.endpoint import OpenEndpoint
 from services.ingest.channels.fetches import ask_for
-from services.ingest.channels.judging import Judged, judge_events, judge_item, reason_of
-from services.ingest.channels.kept import StoredRequest, drop_kept, explain_kept, take_kept
+from services.ingest.channels.judging import Judged, judge_events
+from services.ingest.channels.kept import Step, StoredRequest, StoredStep, drop_kept, explain_kept, take_kept
 from services.ingest.channels.vendor_keys import VendorKeys
 from services.ingest.intake import Intake
 from shared.database.outbox import enqueue
 from shared.delivery.secrets import SecretBox
-from shared.errors import InvalidEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +46,20 @@ async def replay_one(
     if found is None:
         return Replayed("unknown")
     kept, content = found
+    fetches: Sequence[Fetch] = ()
     try:
-        if kept.kind == "event":
-            outcome, judged = Outcome(), Judged([judge_item(intake, endpoint, content, now, traceparent)])
+        if kept.kind == "step":
+            events = await _read_step(endpoint, msgspec.json.decode(content, type=StoredStep).step())
         else:
             outcome = _read(endpoint, msgspec.json.decode(content, type=StoredRequest).request())
-            judged = await judge_events(intake, endpoint, outcome.events, now, traceparent)
-    except InvalidEvent as invalid:
-        return await _still(session, endpoint, id, reason_of(invalid))
-    except (Unreadable, NotProven) as unread:
+            events, fetches = outcome.events, outcome.fetches
+    except (Unreadable, NotProven, NotNow) as unread:
         return await _still(session, endpoint, id, str(unread))
+    judged = await judge_events(intake, endpoint, events, now, traceparent)
     if judged.refused:
         return await _still(session, endpoint, id, judged.refused[0].reason)
     await enqueue(session, intake.spool_rows(judged.accepted))
-    await ask_for(session, endpoint.tenant, endpoint.id, endpoint.channel, outcome.fetches)
+    await ask_for(session, box, endpoint.tenant, endpoint.id, endpoint.channel, fetches)
     await drop_kept(session, endpoint.tenant, endpoint.id, id)
     return Replayed("replayed", len(judged.accepted))
 
@@ -86,6 +86,25 @@ def _read(endpoint: OpenEndpoint, request: Request) -> Outcome:
         raise Unreadable("this channel takes no requests any more")
     with without_proof():
         return receive(request, endpoint.with_all_secrets())
+
+
+async def _read_step(endpoint: OpenEndpoint, step: Step) -> Sequence[ChannelEvent]:
+    """What the adapter makes of the vendor's answers now. What comes behind them is fetched in its own time, and not asked for here."""
+    pull = endpoint.adapter.pull
+    if pull is None:
+        raise Unreadable("this channel fetches nothing any more")
+    replies = iter(step.replies)
+
+    async def answered(call: Call) -> Reply:
+        reply = next(replies, None)
+        if reply is None:
+            raise Unreadable("the vendor would be asked for more now than was kept: replay the fetch instead")
+        return reply
+
+    pulled = await pull(step.fetch, endpoint.with_all_secrets(), answered, step.at)
+    if odd := pulled.passed_over.get("unreadable"):
+        raise Unreadable(f"{odd} of the items cannot be read")
+    return pulled.events
 
 
 async def _still(session: AsyncSession, endpoint: OpenEndpoint, id: str, reason: str) -> Replayed:

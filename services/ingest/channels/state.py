@@ -28,6 +28,11 @@ class Share:
     taken: int
     told_at: datetime
 
+    @property
+    def share(self) -> float | None:
+        """Of those that exist; comments that were removed since may make it less than it was, never more than all."""
+        return min(1.0, self.taken / self.existing) if self.existing else None
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:

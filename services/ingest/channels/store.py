@@ -12,7 +12,7 @@ from shared.database.timers import wake
 
 CHANNEL = "hearback_channel_endpoints"
 
-_COLUMNS = "id, tenant, channel, name, zone, options, calls_per_minute, version, created_at, updated_at, disabled_at"
+_COLUMNS = "id, tenant, channel, name, zone, country, options, calls_per_minute, version, created_at, updated_at, disabled_at"
 _SECRETS = """
     ARRAY(SELECT version FROM channel_secrets AS s WHERE s.tenant = e.tenant AND s.endpoint = e.id ORDER BY version DESC) AS versions,
     ARRAY(SELECT sealed FROM channel_secrets AS s WHERE s.tenant = e.tenant AND s.endpoint = e.id ORDER BY version DESC) AS sealed,
@@ -20,11 +20,12 @@ _SECRETS = """
 """
 _INSERT = text(f"""
     INSERT INTO channel_endpoints ({_COLUMNS}, next_call_at)
-    VALUES (:id, :tenant, :channel, :name, :zone, :options, :calls_per_minute, :version, :created_at, :updated_at, :disabled_at, now())
+    VALUES (:id, :tenant, :channel, :name, :zone, :country, :options, :calls_per_minute, :version, :created_at, :updated_at, :disabled_at,
+        now())
 """).bindparams(bindparam("options", type_=JSON))  # noqa: S608 - the columns are ours
 _UPDATE = text("""
-    UPDATE channel_endpoints SET name = :name, zone = :zone, options = :options, calls_per_minute = :calls_per_minute, version = :version,
-        updated_at = :updated_at, disabled_at = :disabled_at
+    UPDATE channel_endpoints SET name = :name, zone = :zone, country = :country, options = :options, calls_per_minute = :calls_per_minute,
+        version = :version, updated_at = :updated_at, disabled_at = :disabled_at
     WHERE tenant = :tenant AND id = :id
 """).bindparams(bindparam("options", type_=JSON))
 _FIND = f"SELECT {_COLUMNS}, {_SECRETS} FROM channel_endpoints AS e WHERE tenant = :tenant AND id = :id"  # noqa: S608

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.ingest.adapters.adapter import Request as VendorRequest
 from services.ingest.channels.receiving import Receiver
+from services.ingest.channels.shares import Shares
 from services.ingest.reading import Room
 from services.ingest.settings import IngestSettings
 from shared.clock import Clock
@@ -18,12 +19,20 @@ PATH = "/v1/channels/{channel}/{endpoint}"
 
 
 def webhook_routes(receiver: Receiver, settings: IngestSettings, clock: Clock) -> APIRouter:
-    """POST for what the vendor sends, GET and HEAD where it probes. All bodies together have a room in memory."""
+    """POST for what the vendor sends, GET and HEAD where it probes. All bodies together have a room in memory, each endpoint's a part of
+    it; of a request to an address that is none, or that comes too fast, no body is read."""
     router = APIRouter(tags=["webhooks"])
     base = settings.public_url.rstrip("/")
-    room = Room(settings.bodies_bytes)
+    shares = Shares(settings)
 
     async def receive(request: Request, channel: str, endpoint: str) -> Response:
+        found = await receiver.endpoint(channel, endpoint)
+        with receiver.refusals(found), shares.of(found.id) as share:
+            async with _body(request, share.room, settings.body_timeout_seconds) as body, share.turn():
+                answer = await receiver.receive(found, asked(request, body), traceparent_from(current_traceparent.get()))
+        return Response(answer.body, answer.status, headers={"content-type": answer.media_type})
+
+    def asked(request: Request, body: bytes) -> VendorRequest:
         scope = request.scope
         query = scope["query_string"].decode("latin-1")
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
@@ -32,10 +41,7 @@ def webhook_routes(receiver: Receiver, settings: IngestSettings, clock: Clock) -
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1"), value.decode("latin-1")
             headers[key] = f"{headers[key]},{text}" if key in headers else text
-        async with _body(request, room, settings.body_timeout_seconds) as body:
-            asked = VendorRequest(request.method, url, headers, body, clock())
-            answer = await receiver.receive(channel, endpoint, asked, traceparent_from(current_traceparent.get()))
-        return Response(answer.body, answer.status, headers={"content-type": answer.media_type})
+        return VendorRequest(request.method, url, headers, body, clock())
 
     for method, what in (("POST", "A vendor's webhook"), ("GET", "A vendor's check of the address"), ("HEAD", "A vendor's probe")):
         name = f"{method.lower()}_webhook"

@@ -24,7 +24,7 @@ from services.ingest.channels.vendor_keys import VendorKeys
 from services.ingest.channels.webhooks import webhook_routes
 from services.ingest.intake import Intake
 from services.ingest.metrics import IngestMetrics
-from services.ingest.personal.policy import NO_POLICIES
+from services.ingest.personal.policy import NO_POLICIES, Policies
 from services.ingest.settings import IngestSettings
 from shared.clock import Clock, utc_now
 from shared.database.engine import Sessions
@@ -66,19 +66,24 @@ class Replica:
         policy: PullPolicy = QUICK,
         allow_private: bool = True,
         clock: Clock = utc_now,
+        per_second: float = 500.0,
+        policies: Policies = NO_POLICIES,
     ) -> None:
         self.log = Partitions()
         self.registry = CollectorRegistry()
         self.network = GuardedNetwork(allow_private=allow_private)
         self.calls = VendorCalls(self.network, clock, policy.call_seconds)
         self.directory, self.tally = Directory(database, sessions, BOX), Tally(sessions)
-        settings = IngestSettings(database_url=database.url, public_url=PUBLIC_URL, bodies_bytes=6_000_000, body_timeout_seconds=0.5)
-        intake = Intake(settings, self.log, IngestMetrics(self.registry), NO_POLICIES)  # type: ignore[arg-type]
+        settings = IngestSettings(
+            database_url=database.url, public_url=PUBLIC_URL, bodies_bytes=6_000_000, body_timeout_seconds=0.5,
+            requests_per_second_per_endpoint=per_second,
+        )  # fmt: skip
+        intake = Intake(settings, self.log, IngestMetrics(self.registry), policies)  # type: ignore[arg-type]
         keys = VendorKeys(self.calls)
         metrics, pulling = ChannelMetrics(self.registry), PullMetrics(self.registry)
         self.receiver = Receiver(self.directory, intake, sessions, BOX, keys, self.tally, metrics, clock)
         self.pulls = PullLoop(database, sessions, self.directory, intake, self.calls, BOX, self.tally, pulling, clock, policy)
-        self.polls = Polls(sessions, self.directory, clock)
+        self.polls = Polls(sessions, self.directory, BOX, clock)
         routers = [
             channel_routes(), endpoint_routes(sessions, clock, BOX, PUBLIC_URL), try_routes(sessions, clock, BOX, PUBLIC_URL, intake, keys),
             kept_routes(sessions, clock, BOX, intake), webhook_routes(self.receiver, settings, clock),

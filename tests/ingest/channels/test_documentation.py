@@ -31,7 +31,7 @@ def test_the_page_has_a_line_for_every_channel_and_for_no_other() -> None:
 def test_every_setup_can_be_read_as_it_is_shown() -> None:
     for adapter in adapters().values():
         now = utc_now()
-        endpoint = StoredEndpoint("0" * 32, "acme", adapter.name, "n", "UTC", {}, 60, 1, now, now, None)
+        endpoint = StoredEndpoint("0" * 32, "acme", adapter.name, "n", "UTC", None, {}, 60, 1, now, now, None)
 
         view = shown(endpoint, adapter, "https://in.example.com/")
 

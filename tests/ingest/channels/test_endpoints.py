@@ -7,8 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from services.ingest.adapters import adapters
+from services.ingest.personal.policy import Policies
+from shared.clock import utc_now
+from shared.contracts.access import TenantRecord
 from shared.database.engine import Sessions
-from tests.ingest.channels.replica import PUBLIC_URL, Replica, made, ok, send, thing
+from shared.settings import DatabaseSettings
+from tests.ingest.channels.replica import PUBLIC_URL, Replica, made, ok, send, serving, thing
 from tests.ingest.channels.vendor import signed
 
 NEW: dict[str, Any] = {"channel": "loopback", "name": "here", "secrets": {"secret": "s1-secret"}, "zone": "Asia/Shanghai"}
@@ -60,6 +64,31 @@ async def test_a_zone_that_nobody_knows_is_refused(replica: Replica, zone: str) 
         answer = await client.post("/v1/endpoints", json=NEW | {"zone": zone})
 
     assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (422, ["zone"])
+
+
+async def test_a_country_that_has_no_telephones_is_refused(replica: Replica) -> None:
+    async with replica.client() as client:
+        made = await client.post("/v1/endpoints", json=NEW | {"country": "ZZ"})
+
+    assert (made.status_code, made.json()["errors"][0]["loc"]) == (422, ["body", "country"])
+
+
+async def test_numbers_without_a_country_code_are_of_the_endpoints_country_else_of_the_tenants(
+    channels_database: DatabaseSettings, sessions: Sessions
+) -> None:
+    tenant = TenantRecord(tenant="acme", name="ACME", country="DE", created_at=utc_now())
+    async with serving(channels_database, sessions, policies=Policies({"acme": tenant}, None)) as replica, replica.client() as client:
+        endpoint = (await ok(client.post("/v1/endpoints", json=NEW | {"country": "GB", "secrets": {"secret": "s1"}}), 201))["id"]
+        await send(client, endpoint, {"things": [thing("1", phone="020 7946 0018")]})
+        changed = await ok(client.patch(f"/v1/endpoints/{endpoint}", json={"country": None, "name": "there"}))
+        await replica.directory._look()
+        await send(client, endpoint, {"things": [thing("2", phone="030 901820")]})
+        body = json.dumps({"things": [thing("3", phone="030 901820")]})
+        tried = await ok(client.post(f"/v1/endpoints/{endpoint}/try", json={"body": body}))
+
+    told = [*replica.events, *(one["event"] for one in tried["events"])]
+    assert changed["country"] is None
+    assert [event["data"]["customer"]["phone"] for event in told] == ["+442079460018", "+4930901820", "+4930901820"]
 
 
 async def test_the_same_request_with_its_key_makes_one_endpoint(replica: Replica) -> None:

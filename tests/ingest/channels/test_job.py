@@ -7,18 +7,20 @@ from typing import Any
 import pytest
 
 from services.ingest.adapters.adapter import Fetch, Pulled
-from services.ingest.channels.job import PAGE_FAILURES, Failure, Job, PullPolicy, after_failure, after_step, begin_again
+from services.ingest.channels.job import PAGE_FAILURES, SET_ASIDE, Failure, Job, PullPolicy, after_failure, after_step, opened, sealed
+from tests.ingest.channels.replica import BOX
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POLICY = PullPolicy()
-FIRST = {"key": "k", "arguments": {}}
-PAGE = {"key": "k", "arguments": {"page": 2}}
+FIRST = sealed(BOX, Fetch("k"))
+PAGE = sealed(BOX, Fetch("k", {"page": 2}))
 
 
 def job(**change: Any) -> Job:
     fetch = Job(
         tenant="acme", endpoint="e", key="k", channel="c", kind="fetch", state="waiting", first=FIRST, step=FIRST, again=None, begun=True,
-        every_seconds=None, round_at=None, next_at=NOW, attempt=1, failures=0, trying_since=NOW, last_error=None, created_at=NOW,
+        every_seconds=None, round_at=None, next_at=NOW, attempt=1, failures=0, broken_off=1, trying_since=NOW, last_error=None,
+        created_at=NOW,
     )  # fmt: skip
     return replace(fetch, **change)
 
@@ -35,40 +37,50 @@ def failed(before: Job, failure: Failure = NO_ANSWER, now: datetime = NOW) -> Jo
 
 
 def test_a_fetch_is_over_with_its_last_page() -> None:
-    going_on = after_step(job(failures=3, last_error="x"), Pulled(then=Fetch("k", {"page": 2})), NOW)
+    going_on = after_step(job(failures=3, last_error="x"), Pulled(then=Fetch("k", {"page": 2})), BOX, NOW)
 
     assert going_on is not None
-    assert (going_on.step, going_on.failures, going_on.last_error, going_on.next_at) == (PAGE, 0, None, NOW)
-    assert after_step(going_on, Pulled(), NOW) is None
+    assert going_on.fetch(BOX) == Fetch("k", {"page": 2})
+    assert (going_on.failures, going_on.broken_off, going_on.last_error, going_on.next_at) == (0, 0, None, NOW)
+    assert after_step(going_on, Pulled(), BOX, NOW) is None
 
 
 def test_a_fetch_that_was_asked_for_again_meanwhile_is_done_once_more() -> None:
-    asked = {"key": "k", "arguments": {"token": "t"}}
+    asked = sealed(BOX, Fetch("k", {"token": "t"}), resumes=True)
 
-    after = after_step(job(again=asked, step=PAGE), Pulled(cursor={"seen": 7}), NOW)
+    after = after_step(job(again=asked, step=PAGE), Pulled(cursor={"seen": 7}), BOX, NOW)
 
     assert after is not None
-    assert (after.step["arguments"], after.again, after.begun, after.state) == ({"seen": 7, "token": "t"}, None, False, "waiting")
+    assert (after.fetch(BOX).arguments, after.again, after.begun, after.state) == ({"seen": 7, "token": "t"}, None, False, "waiting")
 
 
 def test_a_cursor_outlives_its_fetch_and_begins_the_next_one() -> None:
-    after = after_step(job(), Pulled(cursor={"seen": 7}), NOW)
+    after = after_step(job(), Pulled(cursor={"seen": 7, "page": 3}), BOX, NOW)
 
     assert after is not None
     assert after.state == "idle"
-    assert begin_again(after, {"key": "k", "arguments": {"seen": 1, "token": "t"}})["arguments"] == {"seen": 1, "token": "t"}
+    asked = replace(after, step=sealed(BOX, Fetch("k", {"seen": 1, "token": "t"}), resumes=True))
+    assert asked.fetch(BOX) == Fetch("k", {"seen": 1, "page": 3, "token": "t"})
+
+
+def test_arguments_are_sealed_and_those_of_an_earlier_version_are_read_as_they_are() -> None:
+    document = sealed(BOX, Fetch("k", {"token": "private"}))
+
+    assert "private" not in str(document)
+    assert opened(BOX, document) == Fetch("k", {"token": "private"})
+    assert opened(BOX, {"key": "k", "arguments": {"page": 2}}) == Fetch("k", {"page": 2})
 
 
 def test_a_round_of_a_poll_begins_so_many_seconds_after_the_one_before_began_with_its_cursor() -> None:
-    after = after_step(poll(step=PAGE), Pulled(cursor={"seen": 7}), NOW)
+    after = after_step(poll(step=PAGE), Pulled(cursor={"seen": 7}), BOX, NOW)
 
     assert after is not None
-    assert (after.step, after.begun) == ({"key": "k", "arguments": {"seen": 7}}, False)
+    assert (after.fetch(BOX), after.begun) == (Fetch("k", {"seen": 7}), False)
     assert after.next_at == NOW + timedelta(seconds=280)
 
 
 def test_a_poll_that_took_longer_than_its_pause_goes_on_at_once() -> None:
-    after = after_step(poll(round_at=NOW - timedelta(hours=1)), Pulled(), NOW)
+    after = after_step(poll(round_at=NOW - timedelta(hours=1)), Pulled(), BOX, NOW)
 
     assert after is not None
     assert after.next_at == NOW
@@ -106,3 +118,11 @@ def test_a_page_of_a_poll_is_tried_again_soon_until_the_round_begins_anew() -> N
 
     assert (soon.step, soon.begun, soon.next_at) == (PAGE, True, NOW + timedelta(seconds=2))
     assert (anew.step, anew.begun, anew.next_at) == (FIRST, False, NOW + timedelta(seconds=280))
+
+
+def test_what_ended_processes_is_dead_and_of_a_poll_the_next_round_begins_hours_later() -> None:
+    fetched, polled = failed(job(broken_off=6), SET_ASIDE), failed(poll(broken_off=6, step=PAGE), SET_ASIDE)
+
+    assert (fetched.state, fetched.broken_off) == ("dead", 0)
+    assert (polled.state, polled.step, polled.broken_off) == ("waiting", FIRST, 0)
+    assert polled.next_at == NOW + timedelta(hours=6)

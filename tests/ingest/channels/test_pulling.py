@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from services.ingest.channels import fetches
 from services.ingest.channels import pulling as pulls
-from services.ingest.channels.job import Job, PullPolicy
+from services.ingest.channels.job import MOST_BROKEN_OFF, SET_ASIDE, Job, PullPolicy
 from services.ingest.channels.outgoing import MOST_REPLY_BYTES
 from shared.database.engine import Sessions
 from shared.settings import DatabaseSettings
@@ -290,7 +290,9 @@ async def test_a_replica_leaves_channels_alone_that_it_does_not_know(
     assert len(vendor.asked) == 1
 
 
-async def test_events_that_the_contract_refuses_are_kept_and_the_others_go(replica: Replica, sessions: Sessions, vendor: Vendor) -> None:
+async def test_an_answer_with_events_that_the_contract_refuses_is_kept_whole_and_the_others_go(
+    replica: Replica, sessions: Sessions, vendor: Vendor
+) -> None:
     vendor.says = lambda asked: (200, {"things": [thing("1"), thing("2", channel="fax")]})
     async with replica.client() as client, pulling(replica):
         endpoint = await made(client, server=vendor.url)
@@ -300,8 +302,75 @@ async def test_events_that_the_contract_refuses_are_kept_and_the_others_go(repli
         [kept] = (await ok(client.get(path)))["items"]
         replayed = await ok(client.post(f"{path}/{kept['id']}/replay"))
 
-    assert (await spooled(sessions), kept["kind"]) == (["1"], "event")
+    assert (await spooled(sessions), kept["kind"]) == (["1"], "step")
+    assert kept["reason"].startswith("invalid_data: data.channel")
     assert (replayed["unreadable"], replayed["reason"]) == (1, kept["reason"])
+
+
+@pytest.mark.parametrize(("oddity", "state"), [({"garbled": True}, "dead"), ({"odd": 1}, None)])
+async def test_an_answer_that_cannot_be_read_is_kept_sealed_and_read_again_without_asking_the_vendor(
+    replica: Replica, sessions: Sessions, vendor: Vendor, oddity: dict[str, Any], state: str | None
+) -> None:
+    vendor.says = lambda asked: (200, {"things": [thing("1", "private words")], **oddity})
+    async with replica.client() as client, pulling(replica):
+        endpoint = await made(client, server=vendor.url)
+        path = f"/v1/endpoints/{endpoint}"
+        await send(client, endpoint, {"fetches": {"a": {"token": "private-token"}}})
+        [kept] = await until(lambda: _listed(client, f"{path}/unreadable", 1))
+        early = await ok(client.post(f"{path}/unreadable/replay"))
+        await ok(client.patch(path, json={"options": {"strict": False}}))
+        replayed = await ok(client.post(f"{path}/unreadable/replay"))
+        left = (await ok(client.get(f"{path}/unreadable")))["items"]
+        states = [job.state for job in await jobs(sessions)]
+        async with sessions() as session:
+            stored = (await session.execute(text("SELECT to_jsonb(f)::text FROM channel_fetches AS f"))).scalars().all()
+
+    assert (early["unreadable"], early["reason"]) == (1, kept["reason"].removeprefix("the vendor's answer cannot be read: "))
+    assert (replayed["replayed"], replayed["events"], left) == (1, 1, [])
+    assert "1" in await spooled(sessions)
+    assert (states, len(vendor.asked)) == ([] if state is None else [state], 1)
+    assert "private-token" not in str(stored)
+
+
+async def test_a_step_that_ends_the_process_again_and_again_is_set_aside_and_what_is_beside_it_is_not(
+    channels_database: DatabaseSettings, sessions: Sessions, vendor: Vendor
+) -> None:
+    ends = 0
+
+    def says(asked: Asked) -> tuple[int, Any] | None:
+        if asked.query["key"] == "bad":
+            return 200, {"poison": True}
+        # as long as processes end, so that whatever is beside the step that ends them is under way then
+        return None if ends < MOST_BROKEN_OFF else (200, {"things": [thing("1")]})
+
+    vendor.says = says
+    policy = PullPolicy(lease_seconds=0.4, step_seconds=0.3, call_seconds=0.2, first_retry_seconds=0.01, longest_retry_seconds=0.02)
+    async with serving(channels_database, sessions) as replica, replica.client() as client:
+        for key in ("bad", "good"):
+            endpoint = await made(client, server=vendor.url)
+            await send(client, endpoint, {"fetches": {key: {}}})
+    while not await _all_dead(sessions):
+        async with serving(channels_database, sessions, policy=policy) as replica:
+            ends += await _ends(replica, sessions)
+
+    [left] = await jobs(sessions)
+    assert (left.key, left.state, left.last_error) == ("bad", "dead", SET_ASIDE.detail)
+    assert ends >= MOST_BROKEN_OFF
+    assert await spooled(sessions) == ["1"]
+
+
+async def _ends(replica: Replica, sessions: Sessions) -> bool:
+    """Whether the loop ended by the adapter's mistake before nothing was left but what is dead."""
+    stop = asyncio.Event()
+    pulls = asyncio.create_task(replica.pulls.run(stop, lambda: None))
+    over = asyncio.create_task(until(lambda: _all_dead(sessions), seconds=30))
+    await asyncio.wait({pulls, over}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    over.cancel()
+    await asyncio.wait({pulls, over})
+    error = pulls.exception()
+    assert error is None or (isinstance(error, ExceptionGroup) and error.subgroup(ZeroDivisionError) is not None)
+    return error is not None
 
 
 async def test_the_share_that_was_collected_is_shown_by_post(replica: Replica, sessions: Sessions, vendor: Vendor) -> None:
@@ -315,7 +384,10 @@ async def test_the_share_that_was_collected_is_shown_by_post(replica: Replica, s
         await replica.tally.write()
         state = await ok(client.get(f"/v1/endpoints/{endpoint}"))
 
-    assert {one["post"]: (one["existing"], one["taken"]) for one in state["collected"]} == {"p": (5, 3), "q": (3, 0)}
+    assert {one["post"]: (one["existing"], one["taken"], one["share"]) for one in state["collected"]} == {
+        "p": (5, 3, 0.6),
+        "q": (3, 0, 0.0),
+    }
 
 
 async def test_metrics_tell_what_waits_and_how_long(replica: Replica, sessions: Sessions, vendor: Vendor) -> None:

@@ -189,6 +189,20 @@ async def test_what_cannot_be_read_is_kept_once_answered_and_read_after_the_endp
     assert [row.key for row in await rows(sessions, "channel_fetches")] == ["a"]
 
 
+async def test_firehose_gets_its_receipt_for_a_batch_that_is_kept_so_that_it_does_not_send_it_again(replica: Replica) -> None:
+    wanted = {"channel": "amazon_connect", "name": "records", "secrets": {"token": "a-token-of-sixteen-characters"}}
+    headers = {"x-amz-firehose-access-key": "a-token-of-sixteen-characters", "x-amz-firehose-request-id": "ed4acda5"}
+    async with replica.client() as client:
+        made = await ok(client.post("/v1/endpoints", json=wanted), 201)
+        answer = await client.post(f"/v1/channels/amazon_connect/{made['id']}", content=b'{"requestId": "ed4acda5"', headers=headers)
+        state = await ok(client.get(f"/v1/endpoints/{made['id']}"))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json()["requestId"] == "ed4acda5"
+    assert isinstance(answer.json()["timestamp"], int)
+    assert state["unreadable_kept"] == 1
+
+
 async def test_what_is_kept_is_sealed_and_goes_after_thirty_days(replica: Replica, sessions: Sessions) -> None:
     async with replica.client() as client:
         endpoint = await made(client)

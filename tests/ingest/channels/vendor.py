@@ -59,7 +59,7 @@ def keys(request: Request, endpoint: Endpoint[Secrets, Options]) -> Call | None:
 
 
 def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
-    """`{things: [{id, text, channel?, post?, revision?}], fetches: {key: arguments}, once, confirm}`."""
+    """`{things: [{id, text, channel?, phone?, post?, revision?}], fetches: {key: arguments}, once, confirm}`."""
     if request.method != "POST":
         return Outcome(answer=Answer(body=(query(request.url)["challenge"].text() or "").encode()))
     signers = [secrets.secret.encode() for secrets in endpoint.secrets] if request.keys is None else [request.keys]
@@ -74,15 +74,22 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
 
 def _event(thing: Mapping[str, Any], at: datetime) -> ChannelEvent:
     data = {"channel": "social", "text": thing["text"]} | {name: thing[name] for name in ("channel", "revision") if name in thing}
+    data |= {"customer": {"phone": thing["phone"]}} if "phone" in thing else {}
     return ChannelEvent("feedback.comment_posted.v1", thing["id"], at, data, thing.get("post"))
 
 
 async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, now: datetime) -> Pulled:
-    """One page: `{things, next, cursor, existing}`; the arguments go along as they are."""
+    """One page: `{things, next, cursor, existing, odd, garbled, poison}`; the arguments go along as they are."""
     asked = urlencode({"key": fetch.key, **fetch.arguments})
     page = json_body((await http(Call("GET", f"{endpoint.options.server}/page?{asked}"))).body)
+    if page["poison"].here:
+        raise ZeroDivisionError("a mistake of the adapter")
+    if page["garbled"].here and endpoint.options.strict:
+        raise Unreadable("garbled is nothing that the vendor sends")
+    passed_over = {"unreadable": page["odd"].value} if page["odd"].here and endpoint.options.strict else {}
     then = None if page["next"].value is None else Fetch(fetch.key, {**fetch.arguments, "page": page["next"].value})
-    return Pulled([_event(thing.value, now) for thing in page["things"]], then, page["cursor"].value, page["existing"].value or {})
+    events = [_event(thing.value, now) for thing in page["things"]]
+    return Pulled(events, then, page["cursor"].value, page["existing"].value or {}, passed_over)
 
 
 def poll(endpoint: Endpoint[Secrets, Options]) -> list[Poll]:
