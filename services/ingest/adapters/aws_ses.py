@@ -5,32 +5,25 @@ https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents
 
 from collections.abc import Iterator
 
-from services.ingest.adapters.adapter import Adapter, Call, Endpoint, NotProven, Outcome, Request, Unreadable
+from services.ingest.adapters.adapter import Adapter, Call, Endpoint, Outcome, Request, Unreadable
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.mail import Mails, Received, failures, found_in
 from services.ingest.adapters.mime import Failed, headers_of, mail_in
 from services.ingest.adapters.mime import binary as from_base64
 from services.ingest.adapters.node import Node, json_body
-from services.ingest.adapters.sns import Topic, certificate_at, is_of_sns, verified
+from services.ingest.adapters.sns import Topic, certificate_at, subscription, verified
 
 
 def keys(request: Request, endpoint: Endpoint[Topic, Mails]) -> Call | None:
     """The certificate of the message, which is SNS's own or none."""
-    return certificate_at(request, endpoint.secrets)
+    return certificate_at(request, [topic.topic_arn for topic in endpoint.secrets])
 
 
 def receive(request: Request, endpoint: Endpoint[Topic, Mails]) -> Outcome:
     """A mail known by its SES id, failures by their feedback id; a new subscription is confirmed."""
-    message = verified(request, endpoint.secrets, endpoint.zone)
-    match message["Type"].text():
-        case "SubscriptionConfirmation":
-            url = message["SubscribeURL"].required_text()
-            if not is_of_sns(url):
-                raise NotProven("foreign_subscription")
-            return Outcome(confirm=url)
-        case "UnsubscribeConfirmation":
-            return Outcome(passed_over={"unsubscribed": 1})
-    return gathered(_found(json_body(message["Message"].required_text().encode()), endpoint))
+    message = verified(request, [topic.topic_arn for topic in endpoint.secrets], endpoint.zone)
+    about_itself = subscription(message)
+    return about_itself or gathered(_found(json_body(message["Message"].required_text().encode()), endpoint))
 
 
 def _found(notification: Node, endpoint: Endpoint[Topic, Mails]) -> list[Found]:

@@ -8,7 +8,7 @@ from email.parser import BytesParser
 from urllib.parse import parse_qsl, urlsplit
 
 from services.ingest.adapters.adapter import Request, Unreadable
-from services.ingest.adapters.node import Node
+from services.ingest.adapters.node import Node, json_body
 
 MOST_FIELDS = 1000
 
@@ -26,6 +26,12 @@ def query(url: str) -> Node:
 def form(request: Request) -> Node:
     """The fields of a form, the first of each name. Raises Unreadable."""
     return _node(fields(request), "")
+
+
+def form_or_json(request: Request) -> Node:
+    """A form's fields where the sender says that it is one, else JSON. Raises Unreadable."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return form(request) if media_type == "application/x-www-form-urlencoded" else json_body(request.body)
 
 
 def fields(request: Request) -> Fields:

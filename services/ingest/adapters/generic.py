@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, create_model, field_validator
 
-from services.ingest.adapters.adapter import Adapter, Endpoint, Form, Outcome, Request
-from services.ingest.adapters.forms import form
+from services.ingest.adapters.adapter import Adapter, Call, Endpoint, Form, Outcome, Request
 from services.ingest.adapters.gathering import gathered
 from services.ingest.adapters.mapped import Reading
 from services.ingest.adapters.mapping import EventMapping
 from services.ingest.adapters.node import json_body
-from services.ingest.adapters.schemes import Basic, HeaderToken, QueryToken, Scheme, SchemeSecrets, prove
+from services.ingest.adapters.proofs import content, keys_of, prove
+from services.ingest.adapters.schemes import Basic, HeaderToken, QueryToken, Scheme, SchemeSecrets, Sns
+from services.ingest.adapters.sns import subscription
 
 Events = Annotated[tuple[EventMapping, ...], Field(min_length=1, max_length=8, description="What a body becomes, one event or several")]
 
@@ -35,6 +36,11 @@ class Options(Form):
         return events
 
 
+def keys(request: Request, endpoint: Endpoint[SchemeSecrets, Options]) -> Call | None:
+    """The public keys of schemes that have them."""
+    return keys_of(request, endpoint.options.scheme, endpoint.secrets)
+
+
 def receive(request: Request, endpoint: Endpoint[SchemeSecrets, Options]) -> Outcome:
     """The events that the mapping finds."""
     return received(request, endpoint.options, endpoint.secrets, endpoint.zone)
@@ -43,9 +49,8 @@ def receive(request: Request, endpoint: Endpoint[SchemeSecrets, Options]) -> Out
 def received(request: Request, options: Options, secrets: Sequence[SchemeSecrets], zone: ZoneInfo) -> Outcome:
     """The same, for presets with options and secrets of their own."""
     signed_at = prove(request, options.scheme, secrets)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = form(request) if media_type == "application/x-www-form-urlencoded" else json_body(request.body)
-    return gathered(Reading(signed_at, zone, request.at).events(body.value, options.events))
+    about_itself = subscription(json_body(request.body)) if isinstance(options.scheme, Sns) else None
+    return about_itself or gathered(Reading(signed_at, zone, request.at).events(content(request, options.scheme).value, options.events))
 
 
 def _may_be_one(first: EventMapping, second: EventMapping) -> bool:
@@ -62,7 +67,9 @@ def preset(
     """A channel that begins with a scheme and a mapping of its own; an endpoint may replace both."""
     options = create_model(f"OptionsOf{name.title()}", __base__=Options, scheme=(Scheme, scheme), events=(Events, events))
     tokens = isinstance(scheme, HeaderToken | QueryToken | Basic)
-    return Adapter(name=name, title=title, secrets=SchemeSecrets, options=options, receive=receive, setup=setup, unsigned_body=tokens)
+    return Adapter(
+        name=name, title=title, secrets=SchemeSecrets, options=options, receive=receive, setup=setup, keys=keys, unsigned_body=tokens
+    )
 
 
 ADAPTER = Adapter(
@@ -71,11 +78,12 @@ ADAPTER = Adapter(
     secrets=SchemeSecrets,
     options=Options,
     receive=receive,
+    keys=keys,
     unsigned_body=True,
     setup=(
         "In the sender set up a webhook: POST, JSON, to {url}",
-        "Let the sender sign the body if it can (hmac, standard_webhooks); otherwise send this endpoint's secret in a header (header), "
-        "as a password (basic), or in the URL behind ?token= (query)",
+        "Let the sender sign the body if it can (hmac, ecdsa, standard_webhooks, twilio, sns); otherwise send this endpoint's secret in "
+        "a header (header), as a password (basic), or in the URL behind ?token= (query)",
         "Write the mapping in the options: which event, its id, and the JSONPath of each field; the endpoint's /try shows what comes of it",
         "Test: send one, and look at the endpoint's counts; what the mapping could not read is kept and can be replayed",
     ),

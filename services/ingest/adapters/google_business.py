@@ -1,18 +1,14 @@
 """Reviews of a Google Business Profile: Pub/Sub pushes that there is one, and its words are pulled.
 
-The push carries a token that Google signed for the audience and the account of the subscription; it does not cover the body.
-https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 https://developers.google.com/my-business/content/notification-setup, /reference/rest/v4/accounts.locations.reviews
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
-import jwt
 from pydantic import Field
 
-from services.ingest.adapters import times
 from services.ingest.adapters.adapter import (
     Adapter,
     Call,
@@ -21,23 +17,18 @@ from services.ingest.adapters.adapter import (
     Fetch,
     Http,
     NoOptions,
-    NotProven,
     Outcome,
     Pulled,
     Request,
 )
 from services.ingest.adapters.conversations import replied
 from services.ingest.adapters.google import RefreshToken, token_of_consent
-from services.ingest.adapters.mime import binary
+from services.ingest.adapters.google_push import check_push, push_keys, pushed
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.reviews import REVIEW, reviewed
 from services.ingest.adapters.scales import STAR_WORDS, worded
-from services.ingest.adapters.signatures import check_token, proof_asked_for
 from services.ingest.adapters.times import revision
 
-_KEYS = "https://www.googleapis.com/oauth2/v3/certs"
-_ISSUERS = ("https://accounts.google.com", "accounts.google.com")
-_SKEW = timedelta(minutes=5)
 _API = "https://mybusiness.googleapis.com/v4"
 _REVIEW = re.compile(r"accounts/[A-Za-z0-9_-]{1,64}/locations/([A-Za-z0-9_-]{1,64})/reviews/([A-Za-z0-9_-]{1,200})")
 _EVENTS = ("NEW_REVIEW", "UPDATED_REVIEW")
@@ -55,49 +46,19 @@ class Secrets(RefreshToken):
 
 def keys(request: Request, _: Endpoint[Secrets, NoOptions]) -> Call | None:
     """Google's public keys."""
-    return Call("GET", _KEYS) if _token(request) is not None else None
+    return push_keys(request)
 
 
 def receive(request: Request, endpoint: Endpoint[Secrets, NoOptions]) -> Outcome:
     """A new or changed review becomes a fetch of it."""
-    if proof_asked_for():
-        _check_push(request, endpoint)
-    pushed = json_body(binary(json_body(request.body)["message"]["data"].required_text()))
-    kind = pushed["notificationType"].text() or pushed["notification_type"].text()
+    check_push(request, ((secrets.audience, secrets.account) for secrets in endpoint.secrets))
+    news = pushed(request)
+    kind = news["notificationType"].text() or news["notification_type"].text()
     if kind not in _EVENTS:
         return Outcome(passed_over={"other_event": 1})
-    name = pushed["reviewName"] if pushed["reviewName"].here else pushed["review_name"]
+    name = news["reviewName"] if news["reviewName"].here else news["review_name"]
     review = name.required_like(_REVIEW, "accounts/…/locations/…/reviews/…")
     return Outcome(fetches=[Fetch(f"review:{review}", {"review": review})])
-
-
-def _token(request: Request) -> str | None:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() or None if kind.lower() == "bearer" else None
-
-
-def _check_push(request: Request, endpoint: Endpoint[Secrets, NoOptions]) -> None:
-    """The token is signed by Google, fresh, and made for this subscription. Its instants are held against the request's, not a clock."""
-    token = _token(request)
-    if token is None or request.keys is None:
-        raise NotProven("no_token")
-    try:
-        key = jwt.PyJWKSet.from_json(request.keys.decode())[jwt.get_unverified_header(token)["kid"]]
-        unchecked = {f"verify_{claim}": False for claim in ("exp", "iat", "nbf", "aud", "iss")}
-        claims = jwt.decode(token, key, algorithms=["RS256"], options=unchecked)  # type: ignore[arg-type]
-    except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
-        raise NotProven("wrong_token") from None
-    issued_at, expires_at = (_instant(claims.get(claim)) for claim in ("iat", "exp"))
-    if issued_at is None or expires_at is None or not issued_at - _SKEW <= request.at <= expires_at + _SKEW:
-        raise NotProven("stale")
-    if claims.get("iss") not in _ISSUERS or claims.get("email_verified") is not True:
-        raise NotProven("wrong_token")
-    sent = "\n".join(str(claims.get(claim)) for claim in ("aud", "email"))
-    check_token(sent, (f"{secrets.audience}\n{secrets.account}" for secrets in endpoint.secrets))
-
-
-def _instant(claim: object) -> datetime | None:
-    return times.epoch(claim) if isinstance(claim, int | float) else None
 
 
 async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, NoOptions], http: Http, _: datetime) -> Pulled:

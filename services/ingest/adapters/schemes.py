@@ -1,23 +1,15 @@
 """The ways in which a sender of its own making can prove itself; the endpoint's options say which, its secrets hold the key."""
 
-import base64
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import Field
 
 from services.ingest.adapters import times
-from services.ingest.adapters.adapter import Form, NotProven, Request
-from services.ingest.adapters.forms import query
-from services.ingest.adapters.pem import ec_public_key
-from services.ingest.adapters.proving import proving
-from services.ingest.adapters.signatures import base64_text, check_fresh, check_hmac, check_token, hexadecimal, proof_asked_for
-from services.ingest.adapters.standard_webhooks import check_standard_webhook
+from services.ingest.adapters.adapter import Form, Request
+from services.ingest.adapters.jsonpaths import Path
+from services.ingest.adapters.signatures import check_fresh
 
 Header = Annotated[str, Field(pattern="^[a-zA-Z0-9-]{1,64}$", description="The header's name")]
 
@@ -32,7 +24,7 @@ class SchemeSecrets(Form):
         Field(
             min_length=8,
             max_length=4096,
-            description="What the scheme needs: the token, user:password, the key of the HMAC, whsec_…, or a public key in PEM",
+            description="What the scheme needs: the token, user:password, the key of the HMAC, whsec_…, a public key; see the scheme",
         ),
     ]
 
@@ -107,68 +99,36 @@ class Ecdsa(_Signed):
     written: Literal["hex", "base64"] = "hex"
 
 
+class Fields(Form):
+    """A digest over fields of the body, which stands in another; it does not cover the rest of the body."""
+
+    scheme: Literal["fields"] = "fields"
+    over: Annotated[tuple[Path, ...], Field(min_length=1, max_length=8, description="The fields whose texts are signed, in their order")]
+    signature: Annotated[Path, Field(description="The field with the digest, in hexadecimal digits")]
+    algorithm: Literal["md5", "sha1", "sha256", "sha512"] = "sha256"
+    digest: Annotated[Literal["hmac", "hash"], Field(description="An HMAC, or a hash of the fields with the secret behind them")] = "hmac"
+
+
+class Twilio(Form):
+    """As Twilio signs: the URL and a form's fields; the secret is the account's auth token."""
+
+    scheme: Literal["twilio"] = "twilio"
+
+
+class Sns(Form):
+    """Messages of an Amazon SNS topic, whose ARN is the secret; the mapping reads what the message holds."""
+
+    scheme: Literal["sns"] = "sns"
+
+
+class GooglePush(Form):
+    """A push of Google Pub/Sub; the secret is the address of the subscription's service account. The mapping reads the message's data."""
+
+    scheme: Literal["google_push"] = "google_push"
+    audience: Annotated[str, Field(min_length=1, max_length=512, description="The audience of the push subscription")]
+
+
 Scheme = Annotated[
-    HeaderToken | QueryToken | Basic | Hmac | StandardWebhooks | Ecdsa,
+    HeaderToken | QueryToken | Basic | Hmac | StandardWebhooks | Ecdsa | Fields | Twilio | Sns | GooglePush,
     Field(discriminator="scheme", description="How the sender proves itself; one that covers the body is better than a token"),
 ]
-
-
-def prove(request: Request, scheme: Scheme, secrets: Sequence[SchemeSecrets]) -> datetime | None:
-    """Check the proof; when the sender signed, where the scheme has a timestamp. Raises NotProven."""
-    keys = [secret.secret for secret in secrets]
-    match scheme:
-        case HeaderToken():
-            sent = request.headers.get(scheme.header.lower())
-            check_token(sent, (scheme.prefix + key for key in keys))
-        case QueryToken():
-            with proving():
-                check_token(query(request.url)[scheme.parameter].text(), keys)
-        case Basic():
-            expected = ["Basic " + base64_text(key.encode()) for key in keys]
-            check_token(request.headers.get("authorization"), expected)
-        case Hmac():
-            return _hmac(request, scheme, keys)
-        case StandardWebhooks():
-            return _standard(request, keys)
-        case Ecdsa():
-            return _ecdsa(request, scheme, keys)
-    return None
-
-
-def _hmac(request: Request, scheme: Hmac, keys: Sequence[str]) -> datetime | None:
-    stamp, signed = scheme.over(request)
-    check_hmac(
-        request.headers.get(scheme.header.lower()),
-        signed,
-        (key.encode() for key in keys),
-        scheme.algorithm,
-        written=hexadecimal if scheme.written == "hex" else base64_text,
-        prefix=scheme.prefix,
-    )
-    return scheme.signed_at(stamp, request.at)
-
-
-def _standard(request: Request, keys: Sequence[str]) -> datetime | None:
-    if proof_asked_for():
-        check_standard_webhook(request, keys)
-    return times.epoch(request.headers.get("webhook-timestamp") or "x")
-
-
-def _ecdsa(request: Request, scheme: Ecdsa, keys: Sequence[str]) -> datetime | None:
-    stamp, signed = scheme.over(request)
-    if proof_asked_for():
-        sent = request.headers.get(scheme.header.lower())
-        if not sent:
-            raise NotProven("no_signature")
-        if not any(_is_of(key, sent, signed, scheme) for key in keys):
-            raise NotProven("wrong_signature")
-    return scheme.signed_at(stamp, request.at)
-
-
-def _is_of(key: str, sent: str, signed: bytes, scheme: Ecdsa) -> bool:
-    try:
-        signature = bytes.fromhex(sent) if scheme.written == "hex" else base64.b64decode(sent, validate=True)
-        ec_public_key(key).verify(signature, signed, ec.ECDSA(hashes.SHA256() if scheme.algorithm == "sha256" else hashes.SHA512()))
-    except (ValueError, InvalidSignature):
-        return False
-    return True

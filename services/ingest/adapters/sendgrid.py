@@ -18,7 +18,8 @@ from services.ingest.adapters.mail import Mails, Received, about, failures, foun
 from services.ingest.adapters.mime import Failed, Headers, Mail, headers_in, headers_of, in_charset, mail_in
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.pem import ec_public_key
-from services.ingest.adapters.schemes import Ecdsa, SchemeSecrets, prove
+from services.ingest.adapters.proofs import prove
+from services.ingest.adapters.schemes import Ecdsa, SchemeSecrets
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
 
 _SPAM = 5.0

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import Field
 
-from services.ingest.adapters.adapter import Call, Form, NotProven, Request
+from services.ingest.adapters.adapter import Call, Form, NotProven, Outcome, Request
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.signatures import check_fresh, proof_asked_for
@@ -44,7 +44,7 @@ class Topic(Form):
     ]
 
 
-def certificate_at(request: Request, topics: Sequence[Topic]) -> Call | None:
+def certificate_at(request: Request, topics: Sequence[str]) -> Call | None:
     """Where the certificate lies that the message says it is signed with. Raises NotProven for any place but SNS's own."""
     if not proof_asked_for():
         return None
@@ -52,7 +52,7 @@ def certificate_at(request: Request, topics: Sequence[Topic]) -> Call | None:
         return Call("GET", _certificate_url(_ours(request, topics)))
 
 
-def verified(request: Request, topics: Sequence[Topic], zone: ZoneInfo) -> Node:
+def verified(request: Request, topics: Sequence[str], zone: ZoneInfo) -> Node:
     """A message of one of the topics, whose signature holds. Raises NotProven."""
     if not proof_asked_for():
         return json_body(request.body)
@@ -64,6 +64,19 @@ def verified(request: Request, topics: Sequence[Topic], zone: ZoneInfo) -> Node:
     return message
 
 
+def subscription(message: Node) -> Outcome | None:
+    """What a message about the subscription itself amounts to, None for one that holds something. Raises NotProven."""
+    match message["Type"].text():
+        case "SubscriptionConfirmation":
+            url = message["SubscribeURL"].required_text()
+            if not is_of_sns(url):
+                raise NotProven("foreign_subscription")
+            return Outcome(confirm=url)
+        case "UnsubscribeConfirmation":
+            return Outcome(passed_over={"unsubscribed": 1})
+    return None
+
+
 def is_of_sns(url: str) -> bool:
     """Whether a URL leads to SNS itself."""
     try:
@@ -73,9 +86,9 @@ def is_of_sns(url: str) -> bool:
         return False
 
 
-def _ours(request: Request, topics: Sequence[Topic]) -> Node:
+def _ours(request: Request, topics: Sequence[str]) -> Node:
     message = json_body(request.body)
-    if message["TopicArn"].required_text() not in [topic.topic_arn for topic in topics]:
+    if message["TopicArn"].required_text() not in topics:
         raise NotProven("foreign_topic")
     return message
 

@@ -1,32 +1,25 @@
 """Twilio: text messages, digits and words gathered on a call, ends of calls, tasks of TaskRouter, fates of our own messages.
 
-Signed over the URL that Twilio called and the form's fields; a body of another kind is covered by its SHA-256 in the query.
-https://www.twilio.com/docs/usage/webhooks/webhooks-security
+https://www.twilio.com/docs/messaging/guides/webhook-request, /voice/twiml, /taskrouter/api/event/reference
 """
 
-import hashlib
-import hmac
-from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from services.ingest.adapters import twilio_reading as reading
-from services.ingest.adapters.adapter import Adapter, Answer, Endpoint, Form, NotProven, Outcome, Request
+from services.ingest.adapters.adapter import Adapter, Answer, Endpoint, Form, Outcome, Request
 from services.ingest.adapters.conversations import Treated
-from services.ingest.adapters.forms import fields, form, query
+from services.ingest.adapters.forms import form, query
 from services.ingest.adapters.gathering import gathered
-from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import Question, Questions
-from services.ingest.adapters.signatures import base64_text, check_any, proof_asked_for
+from services.ingest.adapters.twilio_signature import check_twilio
 from shared.contracts.fields import NAME_LENGTH
 
 NOTHING_TO_SAY = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml")
 """TwiML without a verb: no reply to a text message; a call ends."""
 NO_CONTENT = Answer(204)
 
-_STANDARD_PORTS = {"http": ":80", "https": ":443"}
 _DIGITS = Question(instrument="csat", scale_min=1, scale_max=5)
 
 
@@ -51,8 +44,7 @@ class Options(Treated):
 
 def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     """One request; its fields say what it is about."""
-    if proof_asked_for():
-        _check(request, endpoint)
+    check_twilio(request, (secrets.auth_token for secrets in endpoint.secrets))
     sent, asked, options = form(request), query(request.url), endpoint.options
     if sent["EventType"].here:
         return gathered([reading.task_completed(sent)], NO_CONTENT)
@@ -66,38 +58,6 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
             [reading.gathered_on_call(sent, name, options.questions.get(name, _DIGITS), options.survey, request.at)], NOTHING_TO_SAY
         )
     return gathered([reading.call_ended(sent, endpoint.zone)], NO_CONTENT)
-
-
-def _check(request: Request, endpoint: Endpoint[Secrets, Options]) -> None:
-    with proving():
-        written = "".join(_signed_fields(request))
-    keys = [secrets.auth_token.encode() for secrets in endpoint.secrets]
-    signed = [(url + written).encode("utf-8", "surrogatepass") for url in _urls(request.url)]
-    check_any(request.headers.get("x-twilio-signature"), (base64_text(hmac.digest(key, one, "sha1")) for key in keys for one in signed))
-
-
-def _signed_fields(request: Request) -> Iterator[str]:
-    """Names and values as they are signed: sorted by name, the values of a repeated name once each, sorted."""
-    digest = query(request.url)["bodySHA256"].text()
-    if digest is not None:
-        if not hmac.compare_digest(digest.encode(), hashlib.sha256(request.body).hexdigest().encode()):
-            raise NotProven("wrong_signature")
-        return
-    values: dict[str, set[str]] = {}
-    for name, value in fields(request):
-        values.setdefault(name, set()).add(value)
-    for name in sorted(values):
-        for value in sorted(values[name]):
-            yield name + value
-
-
-def _urls(url: str) -> set[str]:
-    """The URL with and without its scheme's standard port: Twilio signs the one that it was given."""
-    parts = urlsplit(url)
-    port = _STANDARD_PORTS.get(parts.scheme, "")
-    bare = parts.netloc.removesuffix(port)
-    netlocs = {bare, bare + port} if ":" not in bare else {parts.netloc}
-    return {url, *(parts._replace(netloc=netloc).geturl() for netloc in netlocs)}
 
 
 ADAPTER = Adapter(

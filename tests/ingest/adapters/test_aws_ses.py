@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from services.ingest.adapters import generic
 from services.ingest.adapters.adapter import Endpoint, NotProven, Outcome, Request
 from services.ingest.adapters.aws_ses import keys, receive
 from services.ingest.adapters.mail import Mails
+from services.ingest.adapters.mapping import EventMapping, Source
+from services.ingest.adapters.schemes import SchemeSecrets, Sns
 from services.ingest.adapters.sns import Topic
 from shared.contracts.identity import address_hash
 from tests.ingest.adapters.case import SAMPLES, UTC_ZONE
@@ -187,3 +190,17 @@ def test_a_bounce_of_a_mail_that_nothing_ties_to_us_is_counted_only() -> None:
     outcome = receiving(notification(notificationType="Bounce", bounce=bounce, mail=sent(Subject="Newsletter")))
 
     assert (list(outcome.events), outcome.passed_over) == ([], {"delivery_status": 1})
+
+
+def test_a_topic_of_a_generic_endpoint_is_subscribed_to_and_a_foreign_one_is_not() -> None:
+    mapping = EventMapping(type="feedback.message_received", id=("$.id",), fields={"text": "$.text", "channel": Source(value="other")})
+    options = generic.Options(scheme=Sns(), events=(mapping,))
+    url = "https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription"
+
+    def heard(topic: str) -> Outcome:
+        request = Request("POST", URL, {"content-type": "text/plain"}, confirmation(url), AT, certificate())
+        return generic.receive(request, Endpoint((SchemeSecrets(secret=topic),), options, UTC_ZONE))
+
+    assert heard(ARN).confirm == url
+    with pytest.raises(NotProven, match="foreign_topic"):
+        heard(ARN.replace("us-east-1", "eu-west-1"))
