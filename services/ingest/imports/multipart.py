@@ -1,8 +1,9 @@
 """A form with a file in it (multipart/form-data, RFC 7578), as browsers and `curl -F` send it: the file goes through block by block."""
 
-import re
 from collections.abc import AsyncIterator
-from email.message import Message
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from shared.web.problems import Problem
 
@@ -10,84 +11,104 @@ MEDIA_TYPE = "multipart/form-data"
 FILE = "file"
 MAX_PARTS = 50
 MAX_PIECE_BYTES = 16 * 1024
-"""Of a field that is no file, and of what stands before the content of a part."""
-_HEAD_ENDS = b"\r\n\r\n"
-_PARAMETER = re.compile(r';\s*(name|filename)="([^"]*)"', re.IGNORECASE)
+"""Of a field that is no file, and of a line of what stands before the content of a part."""
 
 
 def boundary_of(content_type: str) -> bytes | None:
     """What lies between the parts of a form; None when the body is no form. Raises Problem 400 for a form that does not say it."""
-    header = Message()
-    header["Content-Type"] = content_type
-    if header.get_content_type() != MEDIA_TYPE:
+    kind, said = parse_options_header(content_type)
+    if kind != MEDIA_TYPE.encode():
         return None
-    if not (boundary := header.get_boundary()):
+    if not (boundary := said.get(b"boundary")):
         raise _unreadable("its Content-Type names no boundary")
-    return boundary.encode("utf-8", "replace")
+    return boundary
 
 
 async def file_of(body: AsyncIterator[bytes], boundary: bytes, fields: dict[str, str]) -> AsyncIterator[bytes]:
     """The content of the one file. Every other field of the form, before or behind it, is in `fields` when it ends, and so is the
     file's name as `file_name`. Raises Problem 400 for what is no form, 422 for a second file."""
-    stream, delimiter, found = _Stream(body), b"\r\n--" + boundary, False
-    await stream.piece(delimiter)
-    for _ in range(MAX_PARTS):
-        if await stream.take(2) == b"--":
-            return
-        said = dict(_PARAMETER.findall((await stream.piece(_HEAD_ENDS)).decode("utf-8", "replace")))
-        if said.get("name") != FILE and "filename" not in said:
-            fields[said.get("name", "")] = (await stream.piece(delimiter)).decode("utf-8", "replace")
-            continue
-        if found:
+    parts = _Parts(fields)
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": parts.begin,
+                "on_header_field": parts.header,
+                "on_header_value": parts.value,
+                "on_header_end": parts.header_end,
+                "on_headers_finished": parts.head_end,
+                "on_part_data": parts.data,
+                "on_part_end": parts.end,
+                "on_end": parts.all,
+            },
+            max_header_size=MAX_PIECE_BYTES,
+        )
+        async for block in body:
+            parser.write(block)
+            yield b"".join(parts.ready)
+            parts.ready.clear()
+        parser.finalize()
+    except FormParserError as refused:
+        raise _unreadable(str(refused)) from refused
+    if not parts.ended:
+        raise _unreadable("it ends before its last boundary")
+
+
+class _Parts:
+    """What the parser found, part by part; `ready` is what came of the file with the last block."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        self._fields = fields
+        self.ready: list[bytes] = []
+        self.ended = False
+        self._count = 0
+        self._has_file = self._is_file = False
+        self._field = ""
+        self._header, self._content = bytearray(), bytearray()
+        self._value = bytearray()
+
+    def begin(self) -> None:
+        self._count += 1
+        if self._count > MAX_PARTS:
+            raise _unreadable(f"it has more than {MAX_PARTS} parts")
+        self._field, self._is_file = "", False
+        self._content.clear()
+
+    def header(self, block: bytes, start: int, end: int) -> None:
+        self._header += block[start:end]
+
+    def value(self, block: bytes, start: int, end: int) -> None:
+        self._value += block[start:end]
+
+    def header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            _, said = parse_options_header(bytes(self._value))
+            self._field = said.get(b"name", b"").decode("utf-8", "replace")
+            self._is_file = self._field == FILE or b"filename" in said
+            if name := said.get(b"filename"):
+                self._fields.setdefault("file_name", name.decode("utf-8", "replace").replace("%22", '"')[:256])
+        self._header.clear()
+        self._value.clear()
+
+    def head_end(self) -> None:
+        if self._is_file and self._has_file:
             raise Problem(422, "invalid_request", "the form holds more than one file: send each as an import of its own")
-        found = True
-        if said.get("filename"):
-            fields.setdefault("file_name", said["filename"].replace("%22", '"')[:256])
-        async for block in stream.until(delimiter):
-            yield block
-    raise _unreadable(f"it has more than {MAX_PARTS} parts")
+        self._has_file |= self._is_file
 
+    def data(self, block: bytes, start: int, end: int) -> None:
+        if self._is_file:
+            self.ready.append(block[start:end])
+            return
+        self._content += block[start:end]
+        if len(self._content) > MAX_PIECE_BYTES:
+            raise _unreadable(f"a field has more than {MAX_PIECE_BYTES:,} bytes")
 
-class _Stream:
-    """Bytes on their way in, of which no more is held than a mark can be hidden in."""
+    def end(self) -> None:
+        if not self._is_file:
+            self._fields[self._field] = self._content.decode("utf-8", "replace")
 
-    def __init__(self, body: AsyncIterator[bytes]) -> None:
-        self._body = body
-        self._held = bytearray(b"\r\n")
-        """The first boundary has no line before it; now it is like the others."""
-
-    async def until(self, mark: bytes) -> AsyncIterator[bytes]:
-        """What comes before the next mark, which is passed over. Raises Problem 400 when there is none."""
-        while (end := self._held.find(mark)) < 0:
-            if (ready := len(self._held) - len(mark) + 1) > 0:
-                yield bytes(self._held[:ready])
-                del self._held[:ready]
-            await self._more()
-        yield bytes(self._held[:end])
-        del self._held[: end + len(mark)]
-
-    async def piece(self, mark: bytes) -> bytes:
-        """The same in one piece, which is small."""
-        found = bytearray()
-        async for block in self.until(mark):
-            found += block
-            if len(found) > MAX_PIECE_BYTES:
-                raise _unreadable(f"a field has more than {MAX_PIECE_BYTES:,} bytes")
-        return bytes(found)
-
-    async def take(self, size: int) -> bytes:
-        """So many bytes."""
-        while len(self._held) < size:
-            await self._more()
-        found = bytes(self._held[:size])
-        del self._held[:size]
-        return found
-
-    async def _more(self) -> None:
-        block = await anext(self._body, None)
-        if block is None:
-            raise _unreadable("it ends before its last boundary")
-        self._held += block
+    def all(self) -> None:
+        self.ended = True
 
 
 def _unreadable(why: str) -> Problem:

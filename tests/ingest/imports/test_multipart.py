@@ -60,7 +60,7 @@ async def test_what_httpx_sends_is_read() -> None:
     ("body", "told"),
     [
         (b"", "ends before its last boundary"),
-        (b"a,b\r\n1,2", "ends before its last boundary"),
+        (b"a,b\r\n1,2", "the form cannot be read"),
         (part('name="file"', b"a,b\r\n1,2"), "ends before its last boundary"),
         (part('name="file"', b"a") + part('name="other"; filename="b.csv"', b"b") + END, "more than one file"),
         (part('name="note"', b"x" * (MAX_PIECE_BYTES + 1)) + END, "has more than 16,384 bytes"),
