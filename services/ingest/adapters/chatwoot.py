@@ -4,6 +4,7 @@
 over the timestamp, a dot and the body. https://github.com/chatwoot/chatwoot lib/webhooks/trigger.rb
 """
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -64,7 +65,7 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Treated]) -> Outcome:
     return Outcome(passed_over={"other_event": 1})
 
 
-def _rated(body: Node, at: Any) -> Found:
+def _rated(body: Node, at: datetime) -> Found:
     """The answer counts from when it was sent on: the message says only when it was asked."""
     response = body["content_attributes"]["submitted_values"]["csat_survey_response"]
     answer = answered("csat", response["rating"], _RATING)

@@ -18,7 +18,8 @@ from services.ingest.adapters import times
 from services.ingest.adapters.adapter import ChannelEvent
 from services.ingest.adapters.conversations import NO_TEXT, Treated, replied, said
 from services.ingest.adapters.gathering import Found
-from services.ingest.adapters.mail_text import new_words, text_of
+from services.ingest.adapters.mail_text import new_words
+from services.ingest.adapters.markup import text_of
 from services.ingest.adapters.mime import Failed, Headers, Mail, headers_of
 from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import present

@@ -49,7 +49,8 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
     answers = [found for answer in response["answers"] for found in _answers(answer, endpoint.options)]
     if not answers:
         return Outcome(passed_over={"no_answer": 1})
-    typed = {_CONTACT[kind]: answer[kind].value for answer in response["answers"] if (kind := answer["type"].text()) in _CONTACT}
+    contacts = [(kind, answer[kind].value) for answer in response["answers"] if (kind := answer["type"].text()) in _CONTACT]
+    typed = {_CONTACT[kind]: value for kind, value in reversed(contacts)}
     hidden = response["hidden"]
     data = present(
         channel="web",

@@ -5,6 +5,7 @@ between two polls. So the company says first that it has such an app and may kee
 round asks one of the three lists, the next round the next one. https://open.weibo.com/wiki/API
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -69,15 +70,15 @@ async def pull(fetch: Fetch, endpoint: Endpoint[Secrets, Options], http: Http, n
     if error:
         raise NotNow(f"Weibo answers with error_code {error:g}: see open.weibo.com/wiki/Error_code")
     items = list(body[member])
-    found = [(item, item["idstr"].id() or item["mid"].id() or item["id"].required_id()) for item in items]
+    found, odd = readable(items, lambda item: [(item, item["idstr"].id() or item["mid"].id() or item["id"].required_id())])
     newest = state.get("newest") or max((id for _, id in found), key=_size, default=state.get("since"))
     behind = page < 20 and len(items) >= _PAGE
     after = present(since=state.get("since"), newest=newest, page=page + 1) if behind else present(since=newest)
     cursor = {**fetch.arguments, "turn": (turn + 1) % len(_LISTS), path: after}
-    events, passed_over = readable(found, lambda one: _events(one[0], one[1], endpoint.options, now))
-    ours = [item["status"] for item in items if _is_ours(item["status"], endpoint.options)]
+    read, odder = readable(found, lambda one: [(event, one[0]["status"]) for event in _events(*one, endpoint.options, now)])
+    ours = [status for _, status in read if _is_ours(status, endpoint.options)]
     collected = counted((post["idstr"] if post["idstr"].here else post["id"], post["comments_count"]) for post in ours)
-    return Pulled(events, None, cursor, collected, passed_over)
+    return Pulled([event for event, _ in read], None, cursor, collected, Counter(odd) + Counter(odder))
 
 
 def _size(id: str) -> tuple[int, str]:

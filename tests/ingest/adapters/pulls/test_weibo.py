@@ -93,6 +93,22 @@ async def test_our_own_comment_is_a_reply_and_a_deleted_one_is_erased() -> None:
     }
 
 
+async def test_an_odd_comment_is_counted_and_holds_nothing_up() -> None:
+    good = {
+        "idstr": "7",
+        "text": "等了三天",
+        "user": {"idstr": "42"},
+        "status": {"idstr": "1", "user": {"idstr": "1000000001"}, "comments_count": 3},
+    }
+    odd = [{"text": "without an id"}, {**good, "idstr": "8", "status": "not an object"}]
+    http = Recording(json.dumps({"comments": [*odd, good]}).encode())
+
+    pulled = await pull(Fetch("lists", {"turn": 1}), ENDPOINT, http, NOW)
+
+    assert [event.id for event in pulled.events] == ["7"]
+    assert (pulled.passed_over, pulled.collected) == ({"unreadable": 2}, {"1": 3})
+
+
 async def test_an_error_code_of_weibo_is_tried_again_later() -> None:
     http = Recording(b'{"error":"User requests out of rate limit!","error_code":10023,"request":"/2/statuses/mentions.json"}')
 
