@@ -18,14 +18,19 @@ _TASK_CHANNELS = {"voice": "phone", "chat": "chat", "sms": "sms", "email": "emai
 _PERMANENT = {"21610", "21614", "30003", "30005", "30006"}
 """Error codes: opted out, no mobile number, unreachable, unknown, a landline. https://www.twilio.com/docs/api/errors"""
 
+STOP = "STOP"
+"""What stands for any word by which somebody told Twilio that they want no more messages; that is no complaint."""
 _BEGINS_WITH_NUMBER = re.compile(r"\s*(-?\d{1,3})(?!\d)[\s.,;:!)/-]*(.*)", re.DOTALL)
 
 
 def message(form: Node, treated: Treated, asked: Question | None, survey: str, at: datetime) -> Found:
     """A text message: an answer to the question by text message when it begins with a number on its scale, else what a customer says."""
-    if form["OptOutType"].here:
-        return "opted_out"
+    opted = form["OptOutType"].text()
+    if opted in ("START", "HELP"):
+        return "opted_in"
     sid, text = form["MessageSid"].required_id(), form["Body"].text()
+    if opted == STOP:
+        treated, text = Treated(), STOP
     if text is None:
         return "no_text"
     network, _, number = (form["From"].text() or "").rpartition(":")

@@ -180,9 +180,14 @@ CASES = [
         MESSAGE,
         name="of one who wants none any more",
         changed=lambda body: body + b"&OptOutType=STOP",
-        expected=[],
-        passed_over={"opted_out": 1},
-        identity=["OptOutType", "MessageSid"],
+        expected=[
+            {
+                "type": "feedback.message_received.v1",
+                "id": SMS,
+                "time": "2026-03-19T09:16:00+00:00",
+                "data": {"channel": "sms", "customer": {"phone": PHONE, "phone_verified": True}, "text": "STOP", "thread": PHONE},
+            }
+        ],
     ),
     DIGITS,
     dataclasses.replace(
