@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.ingest.metrics import IngestMetrics
+from services.ingest.personal import sealing
 from services.ingest.personal.policy import Policies
 from services.ingest.settings import IngestSettings
 from shared.contracts.decoding import admit, encode
@@ -123,14 +124,16 @@ class Intake:
         except InvalidEvent as refused:
             self._metrics.rejected(refused.reason)
             raise
-        policy = self._policies.of(tenant)
+        policy, headers = self._policies.of(tenant), [(HEADER, traceparent), CONTENT_TYPE]
+        if not event.backfill and (sealed := policy.sealed(event, region)) is not None:
+            headers.append((sealing.HEADER, sealed))
         if event.has_contact or policy.touches_all:
             event = policy.applied(event, region)
         event_id = event.id or id or str(uuid7(now))
         source = event.source or source
         value = encode(event, id=event_id, source=source, tenant=tenant, receivedat=now)
         topic = FEEDBACK_BACKFILL if event.backfill else FEEDBACK_EVENTS
-        record = Record(partition_key(tenant, event.customer_id, event_id), value, ((HEADER, traceparent), CONTENT_TYPE))
+        record = Record(partition_key(tenant, event.customer_id, event_id), value, tuple(headers))
         return Accepted(place, event_id, source, event.revision, topic, record)
 
     async def publish(self, accepted: Sequence[Accepted], *, bulk: bool = False) -> Sequence[Accepted]:
@@ -143,12 +146,13 @@ class Intake:
         if accepted and (bulk or accepted[0].topic == FEEDBACK_BACKFILL):
             taken = await self._bulk.take(sum(len(item.record.value) for item in accepted))
         try:
-            tickets, failure = self._submit(accepted)
+            tickets, missing = self._submit(accepted)
             for _, ticket in tickets:
                 try:
                     await ticket.done
                 except Unavailable as unavailable:
-                    failure = unavailable
+                    missing = unavailable.detail
+                    unavailable.__traceback__ = None  # else it and all that was sent keep each other until the garbage collector comes
         finally:
             if taken:
                 self._bulk.give_back(taken)
@@ -157,24 +161,24 @@ class Intake:
             if ticket.acknowledged:
                 present += lane[: ticket.acknowledged]
                 self._metrics.accepted(lane[0].topic, ticket.acknowledged)
-        if failure is not None and not present:
-            raise failure
+        if missing is not None and not present:
+            raise Unavailable("kafka", missing)
         return present
 
-    def _submit(self, accepted: Sequence[Accepted]) -> tuple[list[tuple[list[Accepted], Ticket]], Unavailable | None]:
+    def _submit(self, accepted: Sequence[Accepted]) -> tuple[list[tuple[list[Accepted], Ticket]], str | None]:
         """Queue the records, those of a partition together; the second is why some were not, if any."""
         lanes: dict[tuple[str, int], list[Accepted]] = {}
         for item in accepted:
             partition = self._producer.partition_for(item.topic, item.record.key)
             lanes.setdefault((item.topic, partition), []).append(item)
         tickets: list[tuple[list[Accepted], Ticket]] = []
-        failure: Unavailable | None = None
+        missing: str | None = None
         for (topic, partition), lane in lanes.items():
             try:
                 tickets.append((lane, self._producer.submit(topic, partition, [item.record for item in lane])))
             except Unavailable as full:
-                failure = full
-        return tickets, failure
+                missing = full.detail
+        return tickets, missing
 
     def spool_rows(self, accepted: Sequence[Accepted]) -> list[OutboxRecord]:
         """The same records as rows of the outbox, which the relay sends when it can. Whoever enqueues them commits."""

@@ -85,7 +85,7 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
                 routers.append(router)
                 loops += workers
             if roles & surveys.ROLES:
-                asking = surveys.survey_parts(settings, kafka, sessions, intake, registry, utc_now, stack)
+                asking = surveys.survey_parts(settings, kafka, sessions, intake, access.tenants, registry, utc_now, stack)
                 routers += asking.routers
                 loops += asking.loops
         requests = RequestMetrics("ingest", registry)

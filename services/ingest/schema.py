@@ -19,6 +19,7 @@ tenants = sa.Table(
     sa.Column("redacted", pg.ARRAY(sa.Text), server_default="{}", nullable=False),
     sa.Column("national_ids", pg.ARRAY(sa.Text), server_default="{}", nullable=False),
     sa.Column("pseudonyms", sa.Boolean, server_default=sa.false(), nullable=False),
+    sa.Column("survey_addresses", sa.Boolean, server_default=sa.false(), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("created_at", INSTANT, nullable=False),
 )

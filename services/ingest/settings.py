@@ -31,6 +31,9 @@ class IngestSettings(ServiceSettings):
     """Sends survey invitations: HEARBACK_INGEST_SMTP__HOST, __PORT, __SENDER, __ENCRYPTION, __USERNAME, __PASSWORD."""
     delivery_timeout_seconds: Annotated[float, Field(gt=0)] = 15.0
     """A mail server or gateway has so long to answer. After twice as long a message whose sender has died is sent by another."""
+    survey_messages_per_second: Annotated[float, Field(gt=0)] = 20.0
+    """What the mail server, gateway and account here take of surveys, each; of all replicas and of all tenants that have none of their
+    own."""
     sms: SmsGateway | None = None
     """HEARBACK_INGEST_SMS__KIND (twilio or http), __SENDER, __URL, __ACCOUNT, __TOKEN."""
     wechat: WeChatAccount | None = None

@@ -18,7 +18,6 @@ from shared.web.access import SYSTEM_TENANT, Access, Principal, authenticated, c
 from shared.web.idempotency import once
 from shared.web.problems import Problem, not_found
 
-
 Kind = Literal["card", "iban", "email", "phone", "national_id"]
 HasIds = Literal["US", "GB", "DE", "CN", "FR", "ES", "IT", "NL", "BR", "IN"]
 Languages = Annotated[list[Language], Field(max_length=64)]
@@ -55,6 +54,10 @@ class TenantChange(BaseModel):
         Field(max_length=16, description="Countries whose bare national ids are taken out too, beside the tenant's own"),
     ] = []
     pseudonyms: Annotated[bool, Field(description="Whether customers' addresses and numbers become pseudonyms, and names go")] = False
+    survey_addresses: Annotated[
+        bool,
+        Field(description="Whether surveys may write to customers with pseudonyms: their addresses are kept sealed for that alone"),
+    ] = False
 
 
 class TenantView(BaseModel):
@@ -69,6 +72,7 @@ class TenantView(BaseModel):
     redacted: list[str]
     national_ids: list[str]
     pseudonyms: bool
+    survey_addresses: bool
     created_at: datetime
 
 

@@ -29,7 +29,7 @@ class TenantRecord(Record):
 
     `country` is where its phone numbers are when they have no country code. `redaction` takes personal data out of free text: the kinds in
     `redacted` (none named: all), with the national ids of `national_ids` beside those that every text is searched for. `pseudonyms`
-    replaces addresses and numbers of customers.
+    replaces addresses and numbers of customers; with `survey_addresses` they travel and are kept sealed, for surveys alone.
     """
 
     tenant: Tenant
@@ -41,6 +41,7 @@ class TenantRecord(Record):
     redacted: Annotated[tuple[Term, ...], Field(max_length=64)] = ()
     national_ids: Annotated[tuple[Country, ...], Field(max_length=256)] = ()
     pseudonyms: bool = False
+    survey_addresses: bool = False
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     created_at: Instant
     revoked_at: Instant | None = None

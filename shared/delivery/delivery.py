@@ -81,12 +81,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one attempt. `status` is HTTP's or SMTP's; `detail` says what happened and holds nothing personal."""
+    """The result of one attempt. `status` is HTTP's or SMTP's; `detail` says what happened and holds nothing personal.
+
+    `address_is_dead`: it is the receiver's address that takes nothing, whoever writes and whatever is written.
+    """
 
     verdict: Verdict
     detail: str
     status: int | None = None
     retry_after_seconds: float | None = None
+    address_is_dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ say one thing when it is checked and another when it is used. Registries: IANA's
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 import httpcore
+import httpx
 
 from shared.errors import HearbackError
 
@@ -49,7 +51,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
     """The network for httpcore. TLS still sees the name that was asked for."""
 
     def __init__(self, *, allow_private: bool) -> None:
-        self._allow_private = allow_private
+        self.allows_private = allow_private
         self._network = httpcore.AnyIOBackend()
         self._resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
 
@@ -63,10 +65,29 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
             self._resolvers, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         )
         addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
-        if not self._allow_private:
+        if not self.allows_private:
             for address in addresses:
                 check_address(address)
         return addresses
+
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """A socket, connected to the first address that answers, for protocols of others. Raises RefusedAddress and OSError."""
+        failure = OSError("the name has no address")
+        for address in await self.resolve(host, port):
+            connecting = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+            connecting.setblocking(False)
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await asyncio.get_running_loop().sock_connect(connecting, (address, port))
+            except OSError as failed:  # TimeoutError is one
+                connecting.close()
+                failure = failed
+            except asyncio.CancelledError:
+                connecting.close()
+                raise
+            else:
+                return connecting
+        raise failure
 
     async def connect_tcp(
         self,
@@ -84,3 +105,16 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
                 failure = failed
         raise failure
+
+
+class GuardedTransport(httpx.AsyncHTTPTransport):
+    """The network for httpx, which takes one for its own pool of connections only. Also raises RefusedAddress."""
+
+    def __init__(self, network: GuardedNetwork) -> None:
+        super().__init__()
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=ssl.create_default_context(), network_backend=network)
+
+
+def transport(network: GuardedNetwork | None) -> httpx.AsyncBaseTransport | None:
+    """For a client of httpx: guarded by a network, or as usual where there is none."""
+    return None if network is None else GuardedTransport(network)

@@ -1,5 +1,6 @@
 """E-mail over the mail server that the operator has set. Mails of one group hang together in the reader's mailbox."""
 
+import re
 import ssl
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -14,11 +15,18 @@ from pydantic import BaseModel, SecretStr
 
 from shared.clock import Clock
 from shared.delivery.delivery import Delivery, Outcome, Verdict
+from shared.delivery.guard import GuardedNetwork, RefusedAddress
 from shared.delivery.mail_headers import CASE_HEADER, INVITATION_HEADER, for_relay
+
+_ENHANCED = re.compile(r"\b5\.\d{1,3}\.\d{1,3}\b")
+_DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"})
+"""No such mailbox or domain, moved away, disabled (RFC 3463, RFC 7505). Anything else may be about us, the mail, or a full mailbox."""
+_DEAD_ALONE = (550, 551, 553)
+"""What says the same of a recipient where the server has no finer code (RFC 5321, 4.2.3)."""
 
 
 class SmtpServer(BaseModel):
-    """The mail server. It is the operator's choice, may well be in a private network, and is not guarded."""
+    """The mail server. The operator's may well be in a private network and is not guarded."""
 
     model_config = {"frozen": True}
 
@@ -61,8 +69,10 @@ class MailTarget:
 class MailSender:
     """Sends deliveries as mails. The mail server's answer to all recipients decides; its id is the delivery's."""
 
-    def __init__(self, server: SmtpServer, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, server: SmtpServer, clock: Clock, tls: ssl.SSLContext | None = None, network: GuardedNetwork | None = None) -> None:
+        """`network` guards a server that is not the operator's choice."""
         self._server = server
+        self._network = network
         self._domain = server.sender.rpartition("@")[2]
         self._clock = clock
         self._tls = tls or ssl.create_default_context()
@@ -76,9 +86,12 @@ class MailSender:
         try:
             refused, _ = await self._hand_over(message, target)
         except aiosmtplib.SMTPRecipientsRefused as all_refused:
-            return _answered(min(one.code for one in all_refused.recipients))
+            mildest = min(all_refused.recipients, key=lambda one: one.code)
+            return _answered(mildest.code, dead=all(_is_dead(one.code, one.message) for one in all_refused.recipients))
         except aiosmtplib.SMTPDataError as answer:
             return _answered(answer.code)
+        except RefusedAddress as refused_address:
+            return Outcome(Verdict.AGAIN, f"the mail server: {refused_address}")
         except (aiosmtplib.SMTPException, OSError) as failed:  # also what it has against us: password, sender, encryption
             return Outcome(Verdict.AGAIN, f"the mail server: {type(failed).__name__}", getattr(failed, "code", None))
         if refused:
@@ -87,12 +100,14 @@ class MailSender:
 
     async def _hand_over(self, message: EmailMessage, target: MailTarget) -> tuple[dict[str, aiosmtplib.SMTPResponse], str]:
         password = self._server.password
+        guarded = None if self._network is None else await self._network.connect(self._server.host, self._server.port)
         return await aiosmtplib.send(
             message,
             sender=self._server.sender,
             recipients=list(target.to),
             hostname=self._server.host,
-            port=self._server.port,
+            port=self._server.port if guarded is None else None,
+            sock=guarded,
             username=self._server.username,
             password=None if password is None else password.get_secret_value(),
             use_tls=self._server.encryption == "tls",
@@ -131,7 +146,12 @@ def _one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _answered(code: int) -> Outcome:
+def _answered(code: int, *, dead: bool = False) -> Outcome:
     """What a reply to recipients or to the mail means (RFC 5321, 4.2.1): 5xx is for good, all else comes again."""
     verdict = Verdict.REFUSED if 500 <= code < 600 else Verdict.AGAIN
-    return Outcome(verdict, f"the mail server answered {code}", code)
+    return Outcome(verdict, f"the mail server answered {code}", code, address_is_dead=dead)
+
+
+def _is_dead(code: int, message: str) -> bool:
+    finer = _ENHANCED.search(message)
+    return code in _DEAD_ALONE if finer is None else finer[0] in _DEAD_ADDRESS

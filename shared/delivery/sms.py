@@ -1,4 +1,4 @@
-"""Text messages over Twilio, or over any gateway that takes a JSON document. Which one is the operator's choice and is not guarded.
+"""Text messages over Twilio, or over any gateway that takes a JSON document. The operator's own is not guarded, a tenant's is.
 
 Twilio knows no idempotency key: a message whose answer was lost is sent twice rather than not at all.
 https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource
@@ -10,9 +10,12 @@ import httpx
 from pydantic import BaseModel, Field, SecretStr
 
 from shared.delivery.delivery import Delivery, Outcome, Verdict
+from shared.delivery.guard import GuardedNetwork, RefusedAddress, transport
 from shared.delivery.webhook import RETRIED_STATUSES
 
 TWILIO = "https://api.twilio.com"
+NO_NUMBERS = frozenset({21211, 21214, 21217, 21610, 21612, 21614})
+"""Twilio's codes for a number that takes no texts, or none from us any more: https://www.twilio.com/docs/api/errors"""
 
 
 class SmsGateway(BaseModel):
@@ -33,9 +36,11 @@ class SmsGateway(BaseModel):
 class SmsSender:
     """Sends texts. Keeps one client."""
 
-    def __init__(self, gateway: SmsGateway) -> None:
+    def __init__(self, gateway: SmsGateway, network: GuardedNetwork | None = None) -> None:
+        """`network` guards a gateway that is not the operator's choice."""
         self._gateway = gateway
-        self._client = httpx.AsyncClient(timeout=None, follow_redirects=False)  # noqa: S113 - the loop of deliveries limits it
+        # The loop of deliveries limits the time.
+        self._client = httpx.AsyncClient(timeout=None, follow_redirects=False, transport=transport(network))  # noqa: S113
 
     async def close(self) -> None:
         """Let the connections go."""
@@ -47,11 +52,15 @@ class SmsSender:
             response = await self._client.send(self._request(to, text, delivery))
         except httpx.TransportError as failed:
             return Outcome(Verdict.AGAIN, f"the gateway: {type(failed).__name__}")
+        except RefusedAddress as refused:
+            return Outcome(Verdict.AGAIN, f"the gateway: {refused}")
         if response.is_success:
             return Outcome(Verdict.DELIVERED, "taken by the gateway", response.status_code)
         again = response.status_code >= 500 or response.status_code in (401, 403, *RETRIED_STATUSES)  # the token can be set right
         verdict = Verdict.AGAIN if again else Verdict.REFUSED
-        return Outcome(verdict, f"the gateway answered {response.status_code}", response.status_code)
+        code = _code(response)
+        detail = f"the gateway answered {response.status_code}" + ("" if code is None else f", error {code}")
+        return Outcome(verdict, detail, response.status_code, address_is_dead=verdict is Verdict.REFUSED and code in NO_NUMBERS)
 
     def _request(self, to: str, text: str, delivery: Delivery) -> httpx.Request:
         gateway, token = self._gateway, self._gateway.token.get_secret_value()
@@ -63,3 +72,12 @@ class SmsSender:
         origin = "MessagingServiceSid" if gateway.sender.startswith("MG") else "From"
         request = self._client.build_request("POST", url, data={"To": to, "Body": text, origin: gateway.sender})
         return next(httpx.BasicAuth(gateway.account, token).auth_flow(request))
+
+
+def _code(response: httpx.Response) -> int | None:
+    """Twilio's own code of an error."""
+    try:
+        code = response.json()["code"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return code if isinstance(code, int) else None

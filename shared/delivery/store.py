@@ -25,7 +25,8 @@ _SUPERSEDE = text("""
 _INSERT = text("""
     INSERT INTO deliveries
         (id, tenant, group_key, receiver, kind, sequence, body, state, attempt, failures, created_at, trying_since, next_at, traceparent)
-    SELECT :id, :tenant, :group_key, :receiver, :kind, :sequence, :body, 'pending', 0, 0, now(), now(), now(), :traceparent
+    SELECT :id, :tenant, :group_key, :receiver, :kind, :sequence, :body, 'pending', 0, 0, now(), due.at, due.at, :traceparent
+    FROM (SELECT greatest(now(), CAST(:not_before AS timestamptz)) AS at) AS due
     WHERE NOT EXISTS (
         SELECT FROM deliveries
         WHERE tenant = :tenant AND group_key = :group_key AND receiver = :receiver AND sequence >= :sequence
@@ -33,13 +34,13 @@ _INSERT = text("""
 """)
 
 
-async def enqueue_delivery(session: AsyncSession, new: NewDelivery) -> UUID:
-    """Put in a delivery, take back the open one of the same group and receiver, and return the id.
+async def enqueue_delivery(session: AsyncSession, new: NewDelivery, not_before: datetime | None = None) -> UUID:
+    """Put in a delivery, take back the open one of the same group and receiver, and return the id. It is tried from `not_before` on.
 
     A sequence that is not above all earlier ones of its group and receiver changes nothing. Locks group and receiver until
     the end of the transaction: who puts in several does so in one order, as with rows.
     """
-    values = {"id": new.id, "traceparent": worth_following(), **asdict(new)}
+    values = {"id": new.id, "traceparent": worth_following(), "not_before": not_before, **asdict(new)}
     await session.execute(_ONE_AT_A_TIME, {"key": f"{new.tenant}\n{new.group_key}\n{new.receiver}"})
     await session.execute(_SUPERSEDE, values)
     await session.execute(_INSERT, values)

@@ -9,11 +9,14 @@ import httpx
 from pydantic import BaseModel, SecretStr
 
 from shared.delivery.delivery import Delivery, Outcome, Verdict
+from shared.delivery.guard import GuardedNetwork, RefusedAddress, transport
 
 API = "https://api.weixin.qq.com"
 STALE_TOKEN = frozenset({40001, 40014, 42001})
 FOR_GOOD = frozenset({40003, 40037, 43004, 43101, 47003})
 """A wrong openid or template, a person who does not follow the account, a text that the template does not take."""
+NOBODY = frozenset({40003, 43004})
+"""A wrong openid, and a person who does not follow the account."""
 
 
 class WeChatAccount(BaseModel):
@@ -31,9 +34,11 @@ class WeChatAccount(BaseModel):
 class WeChatSender:
     """Sends template messages; keeps the access token until WeChat refuses it. The stable token is the same for every replica."""
 
-    def __init__(self, account: WeChatAccount) -> None:
+    def __init__(self, account: WeChatAccount, network: GuardedNetwork | None = None) -> None:
+        """`network` guards an account that is not the operator's."""
         self._account = account
-        self._client = httpx.AsyncClient(base_url=account.url, timeout=None, follow_redirects=False)  # noqa: S113 - as for texts
+        guarded = transport(network)
+        self._client = httpx.AsyncClient(base_url=account.url, timeout=None, follow_redirects=False, transport=guarded)  # noqa: S113 - as for texts
         self._token: str | None = None
 
     async def close(self) -> None:
@@ -46,13 +51,14 @@ class WeChatSender:
         message = {"touser": openid, "template_id": self._account.template, "url": link, "data": data, "client_msg_id": delivery.id.hex}
         try:
             code = await self._post(message)
-        except (httpx.HTTPError, ValueError) as failed:
+        except (httpx.HTTPError, RefusedAddress, ValueError) as failed:
             return Outcome(Verdict.AGAIN, f"WeChat: {type(failed).__name__}")
         if code == 0:
             return Outcome(Verdict.DELIVERED, "taken by WeChat", 200)
         if code in STALE_TOKEN:
             self._token = None
-        return Outcome(Verdict.REFUSED if code in FOR_GOOD else Verdict.AGAIN, f"WeChat answered {code}", 200)
+        verdict = Verdict.REFUSED if code in FOR_GOOD else Verdict.AGAIN
+        return Outcome(verdict, f"WeChat answered {code}", 200, address_is_dead=code in NOBODY)
 
     async def _post(self, message: Mapping[str, object]) -> int:
         if self._token is None:

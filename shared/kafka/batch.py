@@ -20,7 +20,7 @@ from shared.database.offsets import Move, Partition, advance
 from shared.database.outbox import enqueue
 from shared.database.sqlstates import typed_database_errors
 from shared.errors import InvalidEvent, Unavailable
-from shared.kafka.dead_letters import SourceRecord, dead_letter, is_for
+from shared.kafka.dead_letters import Headers, SourceRecord, dead_letter, is_for
 from shared.kafka.metrics import ConsumerMetrics
 from shared.loops import backoff, in_turns, stopped_within
 from shared.observability.tracing import HEADER, Attributes, Span, recording, span
@@ -44,6 +44,7 @@ class Received(msgspec.Struct):
     offset: int
     appended_at: datetime
     traceparent: bytes | None = None
+    headers: Headers = ()
 
 
 class Handler(Protocol):
@@ -177,7 +178,7 @@ class BatchProcessor:
 
 def _received(event: Any, record: SourceRecord, batch: Span) -> Received:
     trace = batch.carries(_trace_of(record))
-    return Received(event, record.topic, record.partition, record.offset, record.appended_at, trace)
+    return Received(event, record.topic, record.partition, record.offset, record.appended_at, trace, record.headers)
 
 
 def _trace_of(record: SourceRecord) -> bytes | None:

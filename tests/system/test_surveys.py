@@ -105,3 +105,31 @@ async def test_everybody_is_asked_and_told_once_although_a_replica_is_killed_whi
     assert set(reached) == set(addresses)
     assert len({mail["Message-ID"] for mail in mailbox.mails if str(mail["To"]) in addresses}) == 60, "what is sent twice is the same mail"
     assert len({(one["source"], one["id"]) for one in told}) == 60
+
+
+async def test_who_walks_in_and_who_writes_back_become_numbers(platform: Platform, ingest: Service, scoring: Service) -> None:
+    tenant, since = f"instant-{uuid4().hex[:8]}", await mark(platform.kafka_settings, FEEDBACK_EVENTS)
+    key, writer = await platform.key(tenant), "whatsapp:4915112345678"
+    async with platform.client(ingest, key) as client:
+        survey = document("nps", mode="instant", wave=None)
+        made = await client.post("/v1/surveys", json={"id": "instant", "document": survey})
+        assert made.status_code == 201, made.text
+        place = (await client.post("/v1/surveys/instant/places", json={"touchpoint": "till 3", "kiosk": True})).json()
+        path = f"/s/at/{place['id']}"
+        [visit] = re.findall(r'name="visit" value="([^"]+)"', (await client.get(path)).text)
+        walked_in = await client.post(path, data={"visit": visit, "question": "recommend", "score": "10"})
+        asked = {"way": "chat", "people": [{"customer": {"id": writer}, "touchpoint": "chat"}]}
+        [begun] = (await client.post("/v1/surveys/instant/invitations", json=asked)).json()["items"]
+        said = {"channel": "messaging", "text": "九分", "customer": {"id": writer}}
+        message = {"type": "feedback.message_received.v1", "id": "m-1", "source": "/channels/whatsapp/w", "time": completed("", "")["time"]}
+        assert (await client.post("/v1/events", json=[{**message, "data": said}] * 2)).status_code == 202
+        events = await survey_events(platform, since, tenant, 4)
+    async with platform.client(scoring, key) as reading, asyncio.timeout(PATIENCE_SECONDS):
+        while (nps := await until_number(reading, "nps"))["n"] < 2:
+            await asyncio.sleep(0.1)
+
+    assert (walked_in.status_code, begun["state"]) == (303, "sent")
+    assert sorted(one["type"].split(".")[1] for one in events) == ["survey_answered", "survey_answered", "survey_opened", "survey_sent"]
+    answered = {one["data"]["touchpoint"]: one["data"]["answers"][0]["score"] for one in events if "answers" in one["data"]}
+    assert answered == {"till 3": 10, "chat": 9}
+    assert (nps["value"], nps["n"]) == (100, 2)

@@ -9,6 +9,7 @@ from services.ingest.personal.emails import is_email, normal_email
 from services.ingest.personal.phones import to_e164
 from services.ingest.personal.pseudonyms import Pseudonyms
 from services.ingest.personal.redaction import KINDS, Redactor
+from services.ingest.personal.sealing import Sealer
 from services.ingest.personal.urls import redacted_url
 from shared.contracts.access import TenantRecord
 from shared.contracts.decoding import Submitted
@@ -27,12 +28,24 @@ _encode = msgspec.json.Encoder().encode
 class Policy:
     """One tenant's. `region` is the country (ISO 3166) whose phone numbers are meant where none is named."""
 
-    def __init__(self, region: str | None = None, redactor: Redactor | None = None, pseudonyms: Pseudonyms | None = None) -> None:
+    def __init__(
+        self, region: str | None = None, redactor: Redactor | None = None, pseudonyms: Pseudonyms | None = None,
+        sealer: Sealer | None = None,
+    ) -> None:  # fmt: skip
         self._region = region
+        self._sealer = sealer
         self._redactor = redactor
         self._pseudonyms = pseudonyms
         self.touches_all = redactor is not None or pseudonyms is not None
         """Whether events without an address or number have to pass here too."""
+
+    def sealed(self, event: Submitted, region: str | None) -> bytes | None:
+        """The customer's addresses as surveys may know them, of an event as it came in; None where nobody is to know them."""
+        if self._sealer is None or not event.has_contact:
+            return None
+        customer = _decode(event.data)["customer"]
+        _normalise(customer, region or self._region)
+        return self._sealer.seal({kind: customer.get(kind) for kind in ("email", "phone")})
 
     def applied(self, event: Submitted, region: str | None) -> Submitted:
         """The event as it may go on. `region` is that of the way in, where it has one of its own."""
@@ -127,7 +140,8 @@ class Policies:
             return Policy(region, redactor)
         if self._master is None:
             raise Unavailable("pseudonyms", "this tenant wants pseudonyms: set HEARBACK_INGEST_PSEUDONYMS_KEY")
-        return Policy(region, redactor, Pseudonyms(self._master, settings.tenant))
+        sealer = Sealer(self._master, settings.tenant) if settings.survey_addresses else None
+        return Policy(region, redactor, Pseudonyms(self._master, settings.tenant), sealer)
 
 
 _DEFAULT = Policy()

@@ -12,6 +12,7 @@ from services.ingest.surveys.domain.definition import block_for
 from services.ingest.surveys.domain.flags import flags
 from services.ingest.surveys.domain.questions import Question
 from services.ingest.surveys.events import SurveyEvents
+from services.ingest.surveys.rewarding import reward
 from services.ingest.surveys.store.invitations import Invitation, change
 from services.ingest.surveys.store.surveys import Survey, find_survey
 from shared.database.outbox import enqueue
@@ -25,8 +26,8 @@ async def survey_of(session: AsyncSession, invitation: Invitation) -> tuple[Surv
 
 
 async def opened(session: AsyncSession, events: SurveyEvents, invitation: Invitation, now: datetime) -> Invitation:
-    """The page was visited, by a person or by what looks at links before them; the invitation is locked. Does not commit."""
-    if invitation.opened_at is not None:
+    """A person saw the page, or answered; the invitation is locked. Who walked in was not asked, and opens nothing. Does not commit."""
+    if invitation.opened_at is not None or invitation.place is not None:
         return invitation
     invitation = replace(invitation, opened_at=now)
     await change(session, invitation, opened_at=now)
@@ -37,8 +38,8 @@ async def opened(session: AsyncSession, events: SurveyEvents, invitation: Invita
 async def answer(
     session: AsyncSession,
     events: SurveyEvents,
+    survey: Survey,
     invitation: Invitation,
-    questions: tuple[Question, ...],
     sent: Mapping[str, Given | None],
     now: datetime,
     *,
@@ -46,21 +47,23 @@ async def answer(
 ) -> Invitation:
     """Save answers by question, None for one that was passed over; the invitation is locked. The same again changes nothing.
 
-    Who has answered everything is reminded no more. Of answers that somebody else typed in, the pace says nothing. Does not commit.
+    Who has answered everything is reminded no more, and gets what was promised. Of answers that somebody else typed in, or that came as
+    messages, the pace says nothing. Does not commit.
     """
     invitation = await opened(session, events, invitation, now)
     given = {**invitation.given, **sent}
     if given == dict(invitation.given):
         return invitation
-    assert invitation.opened_at is not None
+    questions = block_for(survey.document, invitation.number)
     finished = invitation.finished_at or (now if next_question(questions, given) == len(questions) else None)
     said = {name: one for name, one in given.items() if one is not None}
-    seconds = inf if typed_in else (now - invitation.opened_at).total_seconds()
+    began = invitation.answered_at
+    seconds = inf if typed_in or began is None else (now - began).total_seconds()
     found = flags(questions, said, seconds) if finished == now else tuple(invitation.flags)
     changed = {
         "given": given,
         "revision": invitation.revision + 1,
-        "answered_at": invitation.answered_at or (now if said else None),
+        "answered_at": began or (now if said else None),
         "finished_at": finished,
         "flags": list(found),
         "next_at": None if finished else invitation.next_at,
@@ -68,4 +71,6 @@ async def answer(
     await change(session, invitation, **changed)
     invitation = replace(invitation, **changed)  # type: ignore[arg-type]
     await enqueue(session, events.answered(invitation, questions, now))
+    if finished and said:
+        await reward(session, events, survey.document, invitation, now)
     return invitation

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.surveys.domain.definition import SurveyDocument
-from services.ingest.surveys.domain.people import contact_of
+from services.ingest.surveys.domain.people import address_hash
 from services.ingest.surveys.domain.templates import TEMPLATES
-from services.ingest.surveys.store.people import opt_in, opt_out, opted_out
+from services.ingest.surveys.reach import Reach
+from services.ingest.surveys.store.people import opt_in, opt_out, opted_out, trust_again, undeliverable
 from services.ingest.surveys.store.surveys import Survey, find_survey, list_surveys, retire_survey, save_survey, versions_of
 from shared.clock import Clock
 from shared.contracts.fields import Email, Id, Phone
@@ -100,19 +101,12 @@ class OptOut(BaseModel):
     email: Email | None = None
     phone: Phone | None = None
 
-    @property
-    def keys(self) -> list[str]:
-        """The keys of this person. Raises Problem 422 when nobody is named."""
-        found = contact_of(Customer(id=self.customer, email=self.email, phone=self.phone)).keys
-        if not found:
-            raise Problem(422, "invalid_request", "name the person by customer, email or phone")
-        return found
-
 
 class OptOutView(BaseModel):
-    """Whether this person is asked."""
+    """Whether this person wants no surveys, and whether one of these addresses takes nothing."""
 
     opted_out: bool
+    undeliverable: bool = False
 
 
 def _view(survey: Survey) -> SurveyView:
@@ -193,31 +187,42 @@ def survey_routes(sessions: Sessions, clock: Clock) -> APIRouter:
     return router
 
 
-def opt_out_routes(sessions: Sessions, clock: Clock) -> APIRouter:
+def opt_out_routes(sessions: Sessions, reach: Reach, clock: Clock) -> APIRouter:
     """Routes of opt-outs, for the systems and people that customers tell."""
     router = APIRouter(prefix="/v1/survey-opt-outs", tags=["surveys"])
+
+    def known(caller: Principal, who: OptOut) -> tuple[list[str], list[str]]:
+        """The keys of this person, and the hashes of their addresses. Raises Problem 422 when nobody is named."""
+        contact = reach.contact(caller.tenant, Customer(id=who.customer, email=who.email, phone=who.phone))
+        if not contact.keys:
+            raise Problem(422, "invalid_request", "name the person by customer, email or phone")
+        return contact.keys, [address_hash(address) for address in (contact.email, contact.phone) if address is not None]
 
     @router.post("", summary="Ask this person never again, by any survey")
     async def create(caller: Writer, who: OptOut) -> OptOutView:
         with typed_database_errors():
             async with sessions.begin() as session:
-                await opt_out(session, caller.tenant, who.keys, via=caller.actor, now=clock())
+                await opt_out(session, caller.tenant, known(caller, who)[0], via=caller.actor, now=clock())
         return OptOutView(opted_out=True)
 
     @router.post("/find", summary="Whether this person wants no surveys")
     async def find(caller: Writer, who: OptOut) -> OptOutView:
         with typed_database_errors():
             async with sessions() as session:
-                return OptOutView(opted_out=await opted_out(session, caller.tenant, who.keys))
+                keys, hashes = known(caller, who)
+                dead = await undeliverable(session, caller.tenant, hashes)
+                return OptOutView(opted_out=await opted_out(session, caller.tenant, keys), undeliverable=bool(dead))
 
-    @router.post("/withdraw", summary="This person asked to be asked again")
+    @router.post("/withdraw", summary="This person asked to be asked again, or their address works again")
     async def withdraw(caller: Admin, who: OptOut) -> OptOutView:
         with typed_database_errors():
             async with sessions.begin() as session:
-                gone = await opt_in(session, caller.tenant, who.keys)
+                keys, hashes = known(caller, who)
+                gone = await opt_in(session, caller.tenant, keys)
+                await trust_again(session, caller.tenant, hashes)
                 if gone:
                     await record_change(session, tenant=caller.tenant, at=clock(), actor=caller.actor, action="delete",
-                                        changed=f"survey-opt-out:{who.keys[0]}", before={"keys": gone}, after=None)  # fmt: skip
+                                        changed=f"survey-opt-out:{keys[0]}", before={"keys": gone}, after=None)  # fmt: skip
         return OptOutView(opted_out=False)
 
     return router

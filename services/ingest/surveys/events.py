@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from prometheus_client import CollectorRegistry, Counter
 
 from services.ingest.intake import Intake
 from services.ingest.surveys.domain.answers import answers
@@ -25,10 +26,17 @@ AT_A_PLACE = "store"
 
 
 class SurveyEvents:
-    """Makes the records."""
+    """Makes the records, and counts what only the operator is told."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, registry: CollectorRegistry) -> None:
         self._intake = intake
+        self._coupons_missing = Counter(
+            "hearback_ingest_survey_coupons_missing", "Completed surveys for which no coupon code was left.", registry=registry
+        )
+
+    def coupon_missing(self) -> None:
+        """Somebody has earned a code, and there is none."""
+        self._coupons_missing.inc()
 
     def contact(self, invitation: Invitation, what: Literal["sent", "opened", "failed"], now: datetime) -> list[OutboxRecord]:
         """A survey was sent, visited, or could not be sent for the invitation's reason."""
@@ -73,5 +81,5 @@ def _customer(invitation: Invitation) -> dict[str, Any]:
     """The customer's id; where there is none, by what else they can be found."""
     reached = invitation.reached
     by = {"id": reached.customer} if reached.customer else {"email": reached.email, "phone": reached.phone}
-    found = {**by, "segment": invitation.segment or None}
+    found = {**by, "segment": reached.segment}
     return {name: value for name, value in found.items() if value is not None}

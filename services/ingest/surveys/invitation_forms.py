@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.ingest.surveys.domain.answers import LONGEST_TEXT
 from services.ingest.surveys.domain.definition import Way
 from services.ingest.surveys.store import results
 from shared.contracts.fields import Id, Instant, Language, Name
@@ -54,9 +55,12 @@ class InvitationView(BaseModel):
 
 
 class MadeInvitation(InvitationView):
-    """An invitation just made; `url` is where to answer, for `link`, shown this once."""
+    """An invitation just made; `url` is where to answer, for `link`, `chat` and `ivr`, shown this once; for the last two, `intro` is
+    what to say before anything is asked (purpose, minutes, privacy), and `say` the first question."""
 
     url: str | None = None
+    intro: str | None = None
+    say: str | None = None
 
 
 class MadeInvitations(BaseModel):
@@ -88,6 +92,22 @@ class TypedAnswers(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"answers": {"recommend": {"score": 9}, "improve": None}}]})
 
     answers: Annotated[dict[str, dict[str, int | str] | None], Field(min_length=1, max_length=200)]
+
+
+class Reply(BaseModel):
+    """What a customer wrote in a chat, said, or dialled: 9, ９, 九分, 9 because the queue was short, yes, 2#."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "9 because the queue was short"}]})
+
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+
+
+class RepliedView(InvitationView):
+    """Whether that answered the open question, and what to say now: the question that is open, or thanks."""
+
+    answered: bool
+    finished: bool
+    say: str
 
 
 class StratumView(BaseModel):

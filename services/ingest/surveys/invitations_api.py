@@ -1,19 +1,20 @@
 """Asking people, typing in what they said on the phone, and what came back.
 
-Customers are asked outside their quiet hours and not too often, also when it is a program that wants it; `link` gives the link out at once,
-for a chat or a till, and asks nobody itself.
+Customers are asked outside their quiet hours and not too often, also when it is a program that wants it; `link`, `chat` and `ivr` give out
+the link or the first question at once, for whoever has the customer before them, and ask nobody themselves.
 """
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.surveys.answering import answer, survey_of
 from services.ingest.surveys.api import Cursor, IdempotencyKey, Limit, Writer
 from services.ingest.surveys.domain.answers import WrongAnswer, read
-from services.ingest.surveys.domain.definition import Way
-from services.ingest.surveys.domain.people import contact_of
+from services.ingest.surveys.domain.definition import GIVEN_OUT, Way
+from services.ingest.surveys.domain.replies import by_reply
 from services.ingest.surveys.events import SurveyEvents
 from services.ingest.surveys.invitation_forms import (
     Asked,
@@ -23,11 +24,16 @@ from services.ingest.surveys.invitation_forms import (
     MadeInvitation,
     MadeInvitations,
     NewInvitations,
+    RepliedView,
+    Reply,
     ResultsView,
     StratumView,
     TypedAnswers,
 )
 from services.ingest.surveys.planning import Candidate, plan
+from services.ingest.surveys.reach import Reach
+from services.ingest.surveys.replying import reply
+from services.ingest.surveys.saying import open_question, opening, thanks
 from services.ingest.surveys.store import results
 from services.ingest.surveys.store.invitations import Invitation, add_invitations, change, find_invitation, list_invitations, new_token
 from services.ingest.surveys.store.people import opted_out
@@ -51,8 +57,8 @@ def _view(invitation: Invitation) -> dict[str, Any]:
     return {name: getattr(invitation, name) for name in InvitationView.model_fields}
 
 
-def invitation_routes(sessions: Sessions, events: SurveyEvents, ways: frozenset[Way], public_url: str, clock: Clock) -> APIRouter:
-    """Routes of invitations. `ways` are those that this installation can send by."""
+def invitation_routes(sessions: Sessions, events: SurveyEvents, reach: Reach, public_url: str, clock: Clock) -> APIRouter:
+    """Routes of invitations."""
     router = APIRouter(prefix="/v1/surveys/{survey_id}", tags=["surveys"])
 
     @router.post("/invitations", status_code=201, summary="Ask people")
@@ -66,9 +72,19 @@ def invitation_routes(sessions: Sessions, events: SurveyEvents, ways: frozenset[
                 survey = await find_survey(session, caller.tenant, survey_id)
                 if survey is None:
                     raise not_found()
+                if not survey.active:
+                    raise Problem(409, "survey_retired", "this survey asks nobody any more; PUT a version of it that is active")
+                ways = (await reach.senders.of(session, caller.tenant)).ways | GIVEN_OUT
                 if wanted.way is not None and wanted.way not in ways:
-                    raise Problem(422, "way_not_set_up", f"this installation can send by: {', '.join(sorted(ways))}")
-                planned = [plan(survey, _candidate(one, wanted.way, now), ways, now) for one in wanted.people]
+                    raise Problem(422, "way_not_set_up", f"this tenant can send by: {', '.join(sorted(ways))}")
+                if wanted.way in ("chat", "ivr") and not by_reply(survey.document.questions):
+                    raise Problem(
+                        422, "not_by_reply", "a question of this survey asks for two things, which one reply cannot answer; use link"
+                    )
+                planned = [
+                    await _planned(session, survey, reach, _candidate(reach, caller.tenant, one, wanted.way, now), now)
+                    for one in wanted.people
+                ]
                 added = await add_invitations(session, planned)
                 made = []
                 for one in planned:
@@ -83,21 +99,29 @@ def invitation_routes(sessions: Sessions, events: SurveyEvents, ways: frozenset[
         with typed_database_errors():
             async with sessions() as session:
                 found = await list_invitations(session, caller.tenant, survey_id, way=way, open_only=True, after=cursor, limit=limit + 1)
-                items = [await _call(session, one) for one in found[:limit]]
+                items = [await _call(session, reach, one) for one in found[:limit]]
         return CallPage(items=items, next=items[-1].id if len(found) > limit else None)
 
     @router.post("/invitations/{invitation_id}/answers", summary="Type in what a customer said or dialled")
     async def type_in(caller: Writer, survey_id: str, invitation_id: str, typed: TypedAnswers) -> InvitationView:
         with typed_database_errors():
             async with sessions.begin() as session:
-                invitation = await find_invitation(session, caller.tenant, invitation_id, lock=True)
-                if invitation is None or invitation.survey != survey_id:
-                    raise not_found()
-                if invitation.expires_at <= clock():
-                    raise Problem(409, "survey_over", "this invitation has expired; make a new one")
-                _, questions = await survey_of(session, invitation)
-                invitation = await answer(session, events, invitation, questions, _read(questions, typed), clock(), typed_in=True)
+                invitation = await _open_invitation(session, caller.tenant, survey_id, invitation_id, clock())
+                survey, questions = await survey_of(session, invitation)
+                invitation = await answer(session, events, survey, invitation, _read(questions, typed), clock(), typed_in=True)
         return InvitationView(**_view(invitation))
+
+    @router.post(
+        "/invitations/{invitation_id}/replies", summary="Take what a customer wrote, said or dialled as the answer to the open question"
+    )
+    async def take_reply(caller: Writer, survey_id: str, invitation_id: str, replied: Reply) -> RepliedView:
+        with typed_database_errors():
+            async with sessions.begin() as session:
+                invitation = await _open_invitation(session, caller.tenant, survey_id, invitation_id, clock())
+                answered = await reply(session, events, invitation, replied.text, clock())
+                invitation = answered or invitation
+                say = await open_question(session, invitation) or await thanks(session, invitation)
+        return RepliedView(**_view(invitation), answered=answered is not None, finished=invitation.finished_at is not None, say=say)
 
     @router.get("/results", summary="What came back")
     async def show_results(
@@ -116,21 +140,24 @@ def invitation_routes(sessions: Sessions, events: SurveyEvents, ways: frozenset[
     return router
 
 
-def _candidate(asked: Asked, way: Way | None, now: datetime) -> Candidate:
+def _candidate(reach: Reach, tenant: str, asked: Asked, way: Way | None, now: datetime) -> Candidate:
     named = ("touchpoint", "product", "region", "team", "agent", "interaction_id")
     context = {name: value for name in named if (value := getattr(asked, name)) is not None}
-    contact = contact_of(asked.customer, asked.language)
-    segment = asked.customer.segment or ""
-    return Candidate(asked.id or str(uuid7(now)), contact, context, segment, not_before=asked.not_before, way=way)
+    contact = reach.contact(tenant, asked.customer, asked.language)
+    return Candidate(asked.id or str(uuid7(now)), contact, context, not_before=asked.not_before, way=way)
+
+
+async def _planned(session: AsyncSession, survey: Survey, reach: Reach, candidate: Candidate, now: datetime) -> Invitation:
+    return plan(survey, candidate, await reach.ways(session, survey.tenant, candidate.contact), now)
 
 
 async def _made(
     session: Any, survey: Survey, planned: Invitation, events: SurveyEvents, public_url: str, now: datetime, *, new: bool
 ) -> MadeInvitation:
-    """A link is given out at once, with the survey's quiet hours left aside: whoever asked for it has the customer before them."""
+    """What is given out is so at once, with the survey's quiet hours left aside: whoever asked for it has the customer before them."""
     stored = await find_invitation(session, planned.tenant, planned.id, lock=True)
     assert stored is not None
-    if stored.way != "link" or stored.reason is not None or stored.survey != survey.id:
+    if stored.way not in GIVEN_OUT or stored.reason is not None or stored.survey != survey.id:
         return MadeInvitation(**_view(stored))
     if new and await opted_out(session, stored.tenant, stored.person_keys):
         await change(session, stored, state="passed_over", reason="opted_out", next_at=None)
@@ -140,13 +167,24 @@ async def _made(
         await enqueue(session, events.contact(stored, "sent", now))
     token = await new_token(session, stored, "answer")
     return MadeInvitation(
-        **{**_view(stored), "state": "sent", "sent_at": stored.sent_at or now, "next_at": None}, url=f"{public_url}/s/{token}"
-    )
+        **{**_view(stored), "state": "sent", "sent_at": stored.sent_at or now, "next_at": None},
+        url=f"{public_url}/s/{token}", **({} if stored.way == "link" else await opening(session, stored)),
+    )  # fmt: skip
 
 
-async def _call(session: Any, invitation: Invitation) -> CallView:
+async def _open_invitation(session: AsyncSession, tenant: str, survey: str, id: str, now: datetime) -> Invitation:
+    """Locked. Raises Problem 404 and 409."""
+    invitation = await find_invitation(session, tenant, id, lock=True)
+    if invitation is None or invitation.survey != survey:
+        raise not_found()
+    if invitation.expires_at <= now:
+        raise Problem(409, "survey_over", "this invitation has expired; make a new one")
+    return invitation
+
+
+async def _call(session: AsyncSession, reach: Reach, invitation: Invitation) -> CallView:
     _, questions = await survey_of(session, invitation)
-    reached = invitation.reached
+    reached = await reach.opened(session, invitation.tenant, invitation.reached)
     return CallView(**_view(invitation), name=reached.name, phone=reached.phone, zone=reached.zone,
                     questions=[question.model_dump(mode="json") for question in questions], given=dict(invitation.given))  # fmt: skip
 

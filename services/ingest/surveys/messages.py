@@ -2,10 +2,12 @@
 
 from urllib.parse import urlencode
 
+from services.ingest.surveys.domain.answers import next_question
 from services.ingest.surveys.domain.definition import block_for
 from services.ingest.surveys.domain.questions import Lang
 from services.ingest.surveys.pages.rendering import Page
 from services.ingest.surveys.pages.screens import fields
+from services.ingest.surveys.pages.spoken import privacy, spoken
 from services.ingest.surveys.pages.words import day
 from services.ingest.surveys.store.invitations import Invitation
 from services.ingest.surveys.store.surveys import Survey
@@ -43,7 +45,7 @@ class Message:
             "hello": words["hello_name"].format(name=name) if name else words["hello"],
             "purpose": document.purpose[self._language],
             "minutes": words["minutes"].format(minutes=document.minutes),
-            "privacy": document.privacy[self._language] if document.privacy else words["privacy"].format(company=self.company),
+            "privacy": privacy(document, self.company, self._language, known=True),
             "incentive": None if document.incentive is None else document.incentive.text[self._language],
             "until": until,
             "url": self._with(),
@@ -55,10 +57,14 @@ class Message:
         return Mail(subject, text, html, unsubscribe=self.stop, sender_name=self.company, invitation=invitation.id)
 
     def sms(self) -> str:
-        """As a text message."""
-        return self._words["sms"].format(
-            company=self.company, title=self.title, minutes=self._document.minutes, url=self.url, stop=self.stop
-        )
+        """As a text message; where it may be answered in reply, with the open question; privacy is on the page."""
+        purpose = self._document.purpose[self._language]
+        said = {"company": self.company, "url": self.url, "purpose": purpose, "minutes": self._document.minutes}
+        if self._document.by_reply:
+            questions = block_for(self._document, self._invitation.number)
+            open_one = questions[next_question(questions, self._invitation.given)]
+            return self._words["sms_by_reply"].format(**said, question=spoken(open_one, self._language, pressed=False))
+        return self._words["sms"].format(**said, title=self.title, stop=self.stop)
 
     def _with(self, **query: str) -> str:
         return f"{self.url}?{urlencode(query)}" if query else self.url

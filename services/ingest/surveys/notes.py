@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.surveys.api import Admin
 from services.ingest.surveys.domain.questions import Lang, Texts
-from services.ingest.surveys.pages.rendering import Page
 from services.ingest.surveys.schema import survey_invitations, survey_notes
 from services.ingest.surveys.store.invitations import Invitation
 from services.ingest.surveys.store.surveys import find_survey
@@ -23,7 +22,6 @@ from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.database.timers import TimerLoop, TimerMetrics, wake
 from shared.delivery.delivery import NewDelivery
-from shared.delivery.mail import Mail
 from shared.delivery.store import enqueue_delivery
 from shared.settings import DatabaseSettings
 from shared.web.problems import not_found
@@ -107,7 +105,7 @@ class NoteTimers:
         )
         ids = (await session.execute(respondents)).scalars().all()
         for id in ids:
-            body = msgspec.json.encode(Sending(id, note.number, note=True))
+            body = msgspec.json.encode(Sending(id, note.number, about="note"))
             await enqueue_delivery(session, NewDelivery(note.tenant, f"note:{note.number}:{id}", "email", "email", 1, body))
         mine = (survey_notes.c.tenant == note.tenant, survey_notes.c.survey == note.survey, survey_notes.c.number == note.number)
         left = {"told_up_to": ids[-1], "next_at": note.next_at} if ids else {"next_at": None}
@@ -121,14 +119,12 @@ def note_loop(database: DatabaseSettings, sessions: Sessions, metrics: TimerMetr
     return TimerLoop("survey notes", database, sessions, CHANNEL, NoteTimers(metrics), metrics, at_once=AT_ONCE)
 
 
-async def note_mail(session: AsyncSession, invitation: Invitation, number: int, company: str, stop: str) -> Mail | None:
-    """The mail of a note to one respondent, in their language where it is written in it."""
+async def note_of(session: AsyncSession, invitation: Invitation, number: int) -> tuple[Lang, str, str] | None:
+    """Language, subject and text of a note for one respondent, in their language where it is written in it."""
     mine = (survey_notes.c.tenant == invitation.tenant, survey_notes.c.survey == invitation.survey, survey_notes.c.number == number)
     texts = (await session.execute(sa.select(survey_notes.c.texts).where(*mine))).scalar_one_or_none()
     if texts is None:
         return None
     note = NewNote.model_validate(texts)
     language: Lang = invitation.language if invitation.language in note.text else next(iter(note.text))
-    page = Page(language, company, "", (language,))
-    said = {"subject": note.subject[language], "text": note.text[language], "stop": stop}
-    return Mail(said["subject"], page.render("note_text", **said), page.render("note", **said), unsubscribe=stop, sender_name=company)
+    return language, note.subject[language], note.text[language]

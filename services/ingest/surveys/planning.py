@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.ingest.surveys.domain.definition import GIVEN_OUT, Way
-from services.ingest.surveys.domain.people import Contact, address_of, language_for, way_for
+from services.ingest.surveys.domain.people import Contact, language_for, way_for
 from services.ingest.surveys.domain.sampling import Stratum
 from services.ingest.surveys.domain.timing import ask_at, next_allowed
 from services.ingest.surveys.store.invitations import Invitation
@@ -23,7 +23,6 @@ class Candidate:
     id: str
     contact: Contact
     context: Mapping[str, Any] = field(default_factory=dict)
-    segment: str = ""
     happened_at: datetime | None = None
     not_before: datetime | None = None
     expires_at: datetime | None = None
@@ -47,16 +46,18 @@ def zone_of(contact: Contact, survey: Survey) -> ZoneInfo:
         return survey.zone
 
 
-def _usable(candidate: Candidate) -> Way | None:
-    way = candidate.way
-    return way if way in GIVEN_OUT or (way is not None and address_of(candidate.contact, way)) else None
+def stratum_of(survey: Survey, candidate: Candidate) -> Stratum:
+    """Where somebody counts in this survey's samples."""
+    of = {"segment": candidate.contact.segment, "region": candidate.context.get("region"), "product": candidate.context.get("product")}
+    return Stratum(**{name: (value or "") if name in survey.document.strata else "" for name, value in of.items()})
 
 
 def plan(survey: Survey, candidate: Candidate, possible: frozenset[Way], now: datetime, *, passed_over: str | None = None) -> Invitation:
-    """The invitation, to be sent at its `next_at`, or passed over for a reason: nothing reaches the customer, it is too late, or the one
-    given."""
+    """The invitation, to be sent at its `next_at`, or passed over for a reason: nothing `possible` reaches the customer, it is too late,
+    or the one given."""
     document, contact = survey.document, candidate.contact
-    way = _usable(candidate) if candidate.way else way_for(contact, document.ways, possible)
+    given_out = candidate.way in GIVEN_OUT
+    way = candidate.way if given_out else way_for(contact, (candidate.way,) if candidate.way else document.ways, possible)
     zone = zone_of(contact, survey)
     if candidate.happened_at is not None:
         at = ask_at(candidate.happened_at, document.earliest_hours, document.latest_hours, now, zone, document.quiet)
@@ -65,12 +66,11 @@ def plan(survey: Survey, candidate: Candidate, possible: frozenset[Way], now: da
     expires_at = candidate.expires_at or (at or now) + timedelta(days=document.expires_days)
     reason = passed_over or ("no_way" if way is None else "too_late" if at is None or at >= expires_at else None)
     keys = contact.keys
-    stratum = Stratum(candidate.segment, candidate.context.get("region", ""), candidate.context.get("product", ""))
     return Invitation(
         tenant=survey.tenant, id=candidate.id, survey=survey.id, version=survey.version, mode=document.mode,
         state="planned" if reason is None else "passed_over", reason=reason, case_id=candidate.case,
         person=keys[0] if keys else None, person_keys=keys, contact=contact.model_dump(exclude_none=True), context=dict(candidate.context),
-        place=None, segment=stratum.segment, region=stratum.region, product=stratum.product, period=candidate.period,
+        place=None, **stratum_of(survey, candidate)._asdict(), period=candidate.period,
         way=way or candidate.way or document.ways[0], language=language_for(contact.language, document.languages),
         sends=0, reminders=document.reminders if candidate.reminders is None else candidate.reminders,
         next_at=at if reason is None else None, created_at=now, expires_at=expires_at, sent_at=None, opened_at=None, answered_at=None,

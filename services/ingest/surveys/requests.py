@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingest.surveys.domain.definition import SurveyDocument, Way
-from services.ingest.surveys.domain.people import contact_of
+from services.ingest.surveys.domain.definition import SurveyDocument
 from services.ingest.surveys.domain.templates import TEMPLATES
 from services.ingest.surveys.events import SurveyEvents
 from services.ingest.surveys.planning import Candidate, plan
+from services.ingest.surveys.reach import Reach
 from services.ingest.surveys.store.invitations import add_invitations, change, find_invitation
 from services.ingest.surveys.store.surveys import Survey, find_survey, save_survey
 from shared.contracts.decoding import Event
@@ -19,7 +19,7 @@ FOLLOW_UP = "follow-up"
 """The survey that follow-ups are asked with where a tenant has defined none: made from the template when it is first wanted."""
 
 
-async def request(session: AsyncSession, event: Event, ways: frozenset[Way], events: SurveyEvents, now: datetime) -> None:
+async def request(session: AsyncSession, event: Event, reach: Reach, events: SurveyEvents, now: datetime) -> None:
     """Plan the invitation; a request that came before changes nothing. Does not commit.
 
     Raises InvalidEvent for a survey that does not exist: the request is set aside, and works when it is replayed after the survey is made.
@@ -30,12 +30,12 @@ async def request(session: AsyncSession, event: Event, ways: frozenset[Way], eve
         raise InvalidEvent(
             "unknown_survey", [FieldError(("data", "survey"), "is no survey of this tenant; make it, then replay this record")]
         )
-    contact = contact_of(wanted.customer, wanted.language)
+    contact = reach.contact(event.tenant, wanted.customer, wanted.language)
     candidate = Candidate(
-        wanted.request, contact, segment=wanted.customer.segment or "", not_before=wanted.not_before, expires_at=wanted.expires,
+        wanted.request, contact, not_before=wanted.not_before, expires_at=wanted.expires,
         case=wanted.case, reminders=wanted.reminders,
     )  # fmt: skip
-    planned = plan(survey, candidate, ways, now)
+    planned = plan(survey, candidate, await reach.ways(session, event.tenant, contact), now)
     added = await add_invitations(session, [planned])
     if added and planned.state == "passed_over":  # closed_loop waits for an answer: it hears that there will be none
         await enqueue(session, events.contact(planned, "failed", now))

@@ -74,7 +74,7 @@ survey_invitations = sa.Table(
     ),
     sa.Index(None, "next_at", postgresql_where=sa.text("next_at IS NOT NULL")),
     sa.Index(None, "tenant", "survey", "created_at", "id"),
-    sa.Index(None, "tenant", "person", "sent_at"),
+    sa.Index(None, "person_keys", postgresql_using="gin"),
 )
 
 survey_tokens = sa.Table(
@@ -124,7 +124,71 @@ survey_strata = sa.Table(
     sa.Column("product", sa.Text, primary_key=True),
     sa.Column("base", sa.Integer, nullable=False),
     sa.Column("wanted", sa.Integer, nullable=False),
+    sa.Column("planned", sa.Integer, server_default="0", nullable=False, comment="how many of those wanted are planned so far"),
+    sa.Column("open", sa.Boolean, server_default=sa.false(), nullable=False, comment="whether somebody may still have to be planned"),
     sa.ForeignKeyConstraint(["tenant", "survey"], ["surveys.tenant", "surveys.id"]),
+    sa.Index("ix_survey_strata_open", "tenant", "survey", "period", postgresql_where=sa.text("open")),
+)
+
+survey_drawn = sa.Table(
+    "survey_drawn",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("survey", sa.Text, primary_key=True),
+    sa.Column("period", sa.Text, primary_key=True),
+    sa.Column("segment", sa.Text, primary_key=True),
+    sa.Column("region", sa.Text, primary_key=True),
+    sa.Column("product", sa.Text, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False, comment="in the order of the draw"),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("contact", pg.JSONB, nullable=False, comment="personal"),
+    sa.Column("context", pg.JSONB, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["tenant", "survey", "period", "segment", "region", "product"],
+        [f"survey_strata.{name}" for name in ("tenant", "survey", "period", "segment", "region", "product")],
+    ),
+    comment="those of a wave who are not planned yet; a stratum that has as many as it wants leaves nobody here",
+)
+
+survey_undeliverable = sa.Table(
+    "survey_undeliverable",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("address_hash", sa.Text, primary_key=True, comment="as in message.delivery_failed"),
+    sa.Column("at", INSTANT, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    comment="addresses that take nothing for good",
+)
+
+survey_addresses = sa.Table(
+    "survey_addresses",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("person_key", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True, comment="email or phone"),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("last_at", INSTANT, nullable=False),
+    comment="of customers with pseudonyms, where the tenant wants surveys to reach them",
+)
+
+survey_senders = sa.Table(
+    "survey_senders",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("way", sa.Text, primary_key=True),
+    sa.Column("settings", pg.JSONB, nullable=False, comment="what may be shown"),
+    sa.Column("sealed", sa.LargeBinary, nullable=False, comment="the password, token or secret"),
+    sa.Column("per_second", sa.Double, nullable=False),
+    sa.Column("updated_at", INSTANT, nullable=False),
+    comment="what a tenant sends by, where it is not the installation's",
+)
+
+survey_pace = sa.Table(
+    "survey_pace",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True, comment="empty for the installation's own sender"),
+    sa.Column("way", sa.Text, primary_key=True),
+    sa.Column("free_at", INSTANT, nullable=False, comment="when the next message may go"),
 )
 
 survey_notes = sa.Table(

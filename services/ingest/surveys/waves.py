@@ -1,4 +1,8 @@
-"""Waves: at the first instant of a month or quarter those met in the one before are asked, in strata, and the next wave is set."""
+"""Waves: at the first instant of a month or quarter those met in the one before are drawn, in strata, and then planned slice by slice.
+
+Drawing is one statement, which puts everybody into an order by a chance that can be repeated; each slice is a transaction of its own, so
+that a wave of any size needs little memory and goes on where a killed process left it. Who cannot be asked makes room for the next one.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,64 +10,50 @@ from math import ceil
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingest.surveys.domain.definition import Way
 from services.ingest.surveys.domain.people import Contact
-from services.ingest.surveys.domain.sampling import Stratum, quotas
-from services.ingest.surveys.domain.timing import next_wave, period_of
+from services.ingest.surveys.domain.sampling import quotas
+from services.ingest.surveys.domain.timing import beginning_of, days_ago, next_wave, period_of
 from services.ingest.surveys.planning import Candidate, plan
-from services.ingest.surveys.schema import survey_strata, surveys
+from services.ingest.surveys.reach import Reach
+from services.ingest.surveys.schema import surveys
+from services.ingest.surveys.store.drawing import Slice, draw, next_slice, planned_of, set_quotas
 from services.ingest.surveys.store.invitations import add_invitations
+from services.ingest.surveys.store.people import asked_lately, decide_alone, opted_out, times_asked
 from services.ingest.surveys.store.surveys import WAVES, Survey, find_survey
 from shared.contracts.identity import event_hash
 from shared.database.engine import Sessions
 from shared.database.timers import TimerLoop, TimerMetrics
 from shared.settings import DatabaseSettings
 
-MOST_ASKED = 20_000
-"""In one wave; so many rows fit into one transaction with room to spare."""
-
-# Of each person the meeting that came last, at the touchpoints of the wave; who of a stratum is asked is chance that can be repeated.
-_MET = """
-    WITH met AS (
-        SELECT DISTINCT ON (person) person, touchpoint, contact, last_at,
-            CASE WHEN :by_segment THEN segment ELSE '' END AS segment, CASE WHEN :by_region THEN region ELSE '' END AS region,
-            CASE WHEN :by_product THEN product ELSE '' END AS product
-        FROM survey_contacts
-        WHERE tenant = :tenant AND last_at >= :since AND last_at < :until
-            AND (cardinality(CAST(:touchpoints AS text[])) = 0 OR touchpoint = ANY(CAST(:touchpoints AS text[])))
-        ORDER BY person, last_at DESC, touchpoint
-    )
-"""
-_BASES = sa.text(f"{_MET} SELECT segment, region, product, count(*) AS base FROM met GROUP BY 1, 2, 3")  # noqa: S608 - our own text
-_DRAWN = sa.text(f"""
-    {_MET}, drawn AS (
-        SELECT *, row_number() OVER (PARTITION BY segment, region, product ORDER BY sha256(convert_to(:seed || person, 'UTF8'))) AS place
-        FROM met
-    )
-    SELECT person, touchpoint, contact, segment, region, product FROM drawn
-    JOIN unnest(CAST(:segments AS text[]), CAST(:regions AS text[]), CAST(:products AS text[]), CAST(:quotas AS int[]))
-        AS wanted (segment, region, product, quota) USING (segment, region, product)
-    WHERE place <= quota
-""")  # noqa: S608
+SLICE = 200
+"""People that one transaction plans."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaveTimers:
     """The shared.database.timers.Due of waves."""
 
-    ways: frozenset[Way]
+    reach: Reach
     metrics: TimerMetrics
 
     async def earliest(self, session: AsyncSession) -> datetime | None:
-        """When the next wave is due."""
+        """When the next wave is due; at once while one is being planned."""
+        if (await session.execute(sa.text("SELECT EXISTS (SELECT FROM survey_strata WHERE open)"))).scalar_one():
+            return (await session.execute(sa.select(sa.func.now()))).scalar_one()
         earliest: datetime | None = (await session.execute(sa.select(sa.func.min(surveys.c.next_wave_at)))).scalar_one()
         return earliest
 
     async def fire(self, session: AsyncSession, limit: int) -> int:
-        """Plan one wave. Does not commit."""
+        """Plan the next slice of a wave, or draw one that is due. Does not commit."""
+        part = await next_slice(session, min(limit, SLICE))
+        if part is not None:
+            await self._plan(session, part)
+            return 1
+        return await self._draw(session)
+
+    async def _draw(self, session: AsyncSession) -> int:
         due = sa.select(surveys.c.tenant, surveys.c.id, surveys.c.next_wave_at, sa.func.now().label("present"))
         due = due.where(surveys.c.next_wave_at <= sa.func.now()).order_by(surveys.c.next_wave_at).limit(1).with_for_update(skip_locked=True)
         row = (await session.execute(due)).one_or_none()
@@ -73,59 +63,66 @@ class WaveTimers:
         assert survey is not None
         wave = survey.document.wave
         following = None
-        if wave is not None and survey.document.active:
-            await plan_wave(session, survey, row.next_wave_at, row.present, self.ways)
+        if wave is not None and survey.active:
+            await draw_wave(session, survey, row.next_wave_at)
             following = next_wave(max(row.next_wave_at, row.present), wave.every, survey.zone)
         mine = (surveys.c.tenant == row.tenant, surveys.c.id == row.id)
         await session.execute(sa.update(surveys).where(*mine).values(next_wave_at=following))
         self.metrics.fired(row.next_wave_at, row.present)
         return 1
 
+    async def _plan(self, session: AsyncSession, part: Slice) -> None:
+        """Ask those of a slice who can be asked."""
+        survey = await find_survey(session, part.tenant, part.survey)
+        assert survey is not None
+        now: datetime = (await session.execute(sa.select(sa.func.now()))).scalar_one()
+        planned = []
+        candidates = [_candidate(survey, part.period, row) for row in part.rows] if survey.active else []
+        await decide_alone(session, {f"{survey.tenant}\n{key}" for one in candidates for key in one.contact.keys})
+        for candidate in candidates:
+            reason = await _against(session, survey, candidate, now)
+            ways = await self.reach.ways(session, survey.tenant, candidate.contact)
+            planned.append(plan(survey, candidate, ways, now, passed_over=reason))
+        await add_invitations(session, planned)
+        await planned_of(session, part, sum(one.state == "planned" for one in planned))
 
-async def plan_wave(session: AsyncSession, survey: Survey, at: datetime, now: datetime, ways: frozenset[Way]) -> int:
-    """Ask a sample of those met in the period that ended at `at`; returns how many. Does not commit."""
+
+async def draw_wave(session: AsyncSession, survey: Survey, at: datetime) -> None:
+    """Put those met in the period that ended at `at` into the order in which they are asked, and set how many of each stratum are wanted.
+    A wave that was drawn before stays as it is. Does not commit."""
     wave, sampling = survey.document.wave, survey.document.sampling
     assert wave is not None
     before = at - timedelta(microseconds=1)
     period = period_of(before, wave.every, survey.zone)
-    by = sampling.by if sampling is not None else ()
-    asked = {
-        "tenant": survey.tenant, "since": _beginning(before, survey), "until": at, "touchpoints": list(wave.touchpoints),
-        **{f"by_{name}": name in by for name in ("segment", "region", "product")},
-    }  # fmt: skip
-    bases = {Stratum(row.segment, row.region, row.product): row.base for row in await session.execute(_BASES, asked)}
+    bases = await draw(session, survey, period, beginning_of(before, wave.every, survey.zone), at, wave.touchpoints)
     total = sum(bases.values())
-    wanted = total if sampling is None else ceil(sampling.target / sampling.expected_response)
-    parts = quotas(min(wanted, MOST_ASKED), bases)
-    strata = sorted(bases)
-    rows = [
-        {"tenant": survey.tenant, "survey": survey.id, "period": period, **one._asdict(), "base": bases[one], "wanted": parts[one]}
-        for one in strata
-    ]
-    if not rows:
-        return 0
-    await session.execute(insert(survey_strata).on_conflict_do_nothing(), rows)
-    columns = {f"{name}s": [getattr(one, name) for one in strata] for name in Stratum._fields}
-    drawn = {**asked, **columns, "quotas": [parts[one] for one in strata], "seed": f"{survey.id}\n{period}\n"}
-    candidates = [_candidate(survey, period, row) for row in await session.execute(_DRAWN, drawn)]
-    return len(await add_invitations(session, [plan(survey, one, ways, now) for one in candidates]))
+    wanted = total if sampling is None else min(ceil(sampling.target / sampling.expected_response), ceil(total * sampling.share))
+    await set_quotas(session, survey, period, quotas(wanted, bases))
 
 
-def _beginning(before: datetime, survey: Survey) -> datetime:
-    """The first instant of the period that `before` lies in."""
-    assert survey.document.wave is not None
-    local = before.astimezone(survey.zone)
-    month = local.month if survey.document.wave.every == "month" else local.month - (local.month - 1) % 3
-    return datetime(local.year, month, 1, tzinfo=survey.zone)
+async def _against(session: AsyncSession, survey: Survey, candidate: Candidate, now: datetime) -> str | None:
+    """Why somebody of a wave is not asked, so that another one of the stratum is."""
+    keys = candidate.contact.keys
+    if await opted_out(session, survey.tenant, keys):
+        return "opted_out"
+    document = survey.document
+    if document.fatigue_days and await asked_lately(
+        session, survey.tenant, keys, candidate.id, days_ago(now, document.fatigue_days, survey.zone)
+    ):
+        return "asked_lately"
+    if document.sampling is None:
+        return None
+    since = days_ago(now, document.sampling.window_days, survey.zone)
+    often = await times_asked(session, survey.tenant, survey.id, keys, since)
+    return "frequent" if often >= document.sampling.most_per_customer else None
 
 
 def _candidate(survey: Survey, period: str, row: Any) -> Candidate:
     """A person is asked once a wave, whoever plans it."""
     id = str(event_hash(f"/surveys/{survey.id}/{period}", row.person))
-    context = {name: value for name in ("touchpoint", "region", "product") if (value := getattr(row, name))}
-    return Candidate(id, Contact.model_validate(row.contact), context, row.segment, period=period)
+    return Candidate(id, Contact.model_validate(row.contact), row.context, period=period)
 
 
-def wave_loop(database: DatabaseSettings, sessions: Sessions, ways: frozenset[Way], metrics: TimerMetrics) -> TimerLoop:
+def wave_loop(database: DatabaseSettings, sessions: Sessions, reach: Reach, metrics: TimerMetrics) -> TimerLoop:
     """The loop that fires them."""
-    return TimerLoop("survey waves", database, sessions, WAVES, WaveTimers(ways, metrics), metrics, at_once=1)
+    return TimerLoop("survey waves", database, sessions, WAVES, WaveTimers(reach, metrics), metrics, at_once=SLICE)

@@ -35,8 +35,9 @@ async def sessions(surveys_database: DatabaseSettings) -> AsyncIterator[Sessions
 
 
 @pytest_asyncio.fixture
-async def world(sessions: Sessions) -> World:
+async def world(sessions: Sessions) -> AsyncIterator[World]:
     """The role, with a tenant that has a public form."""
     world = World(sessions)
-    await world.settle_in()
-    return world
+    async with world.stack:
+        await world.settle_in()
+        yield world

@@ -61,7 +61,30 @@ async def test_a_visit_is_no_answer_however_often_and_with_whatever_score_in_its
     assert [one.status_code for one in pages] == [200] * 4
     assert "Yes, my answer is 7" in pages[1].text
     assert "<script" not in pages[3].text
-    assert [one["type"] for one in await world.said()] == ["feedback.survey_sent.v1", "feedback.survey_opened.v1"]
+    assert [one["type"] for one in await world.said()] == ["feedback.survey_sent.v1"]
+
+
+async def test_a_page_is_opened_when_a_browser_shows_its_picture_and_only_once(world: World) -> None:
+    await world.make("after-contact")
+    page = await world.link("after-contact")
+    shown = {"Sec-Fetch-Dest": "image", "Sec-Fetch-Site": "same-origin"}
+    async with world.client() as client:
+        [picture] = re.findall(r'<img class="seen" src="([^"]+)"', (await client.get(page)).text)
+        scanned = [
+            await client.get(picture),
+            await client.head(picture),
+            await client.get(picture, headers={**shown, "Sec-Fetch-Site": "none"}),
+        ]
+        before = await world.said("opened")
+        seen = [await client.get(picture, headers=shown) for _ in range(2)]
+        unknown = await client.get("/s/unknown/seen.svg", headers=shown)
+        again = await client.get(page)
+
+    assert before == []
+    assert {one.status_code for one in (scanned[0], scanned[2], *seen, unknown)} == {200}
+    assert seen[0].headers["content-type"] == "image/svg+xml"
+    assert len(await world.said("opened")) == 1
+    assert "seen.svg" not in again.text
 
 
 async def test_a_page_left_is_gone_on_with_where_it_was_and_the_same_answer_again_says_nothing_new(world: World) -> None:

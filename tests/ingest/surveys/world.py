@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import msgspec
+from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -15,7 +17,8 @@ from sqlalchemy import text
 from services.ingest.channels.schema import endpoints
 from services.ingest.intake import Intake
 from services.ingest.metrics import IngestMetrics
-from services.ingest.personal.policy import NO_POLICIES
+from services.ingest.personal.identities import Identities
+from services.ingest.personal.policy import Policies
 from services.ingest.schema import tenants
 from services.ingest.settings import IngestSettings
 from services.ingest.surveys.api import opt_out_routes, survey_routes
@@ -23,18 +26,30 @@ from services.ingest.surveys.consumer import SurveysHandler
 from services.ingest.surveys.domain.definition import Way
 from services.ingest.surveys.domain.templates import TEMPLATES
 from services.ingest.surveys.events import SurveyEvents
+from services.ingest.surveys.incentives_api import incentive_routes
 from services.ingest.surveys.invitations_api import invitation_routes
 from services.ingest.surveys.notes import NoteTimers, note_routes
 from services.ingest.surveys.pages.form_page import form_pages
+from services.ingest.surveys.pages.place_page import place_pages
 from services.ingest.surveys.pages.survey_page import survey_pages
 from services.ingest.surveys.pages.visitors import Visitors
+from services.ingest.surveys.places_api import place_routes
+from services.ingest.surveys.reach import Reach
+from services.ingest.surveys.senders import Pace, Senders, TenantsSenders
+from services.ingest.surveys.senders_api import sender_routes
 from services.ingest.surveys.timers import InvitationTimers
 from services.ingest.surveys.waves import WaveTimers
 from shared.clock import utc_now
+from shared.contracts.access import TenantRecord
 from shared.contracts.decoding import Event, decode
 from shared.contracts.topics import FEEDBACK_EVENTS
 from shared.database.engine import Sessions
 from shared.database.timers import TimerMetrics
+from shared.delivery.guard import GuardedNetwork
+from shared.delivery.mail import MailSender, SmtpServer
+from shared.delivery.secrets import SecretBox
+from shared.delivery.sms import SmsGateway, SmsSender
+from shared.delivery.wechat import WeChatAccount, WeChatSender
 from shared.kafka.batch import Received
 from shared.web.access import Principal, unauthorized
 from shared.web.app import create_app
@@ -42,8 +57,13 @@ from shared.web.health import Health
 from shared.web.requests import RequestMetrics
 from tests.ingest.partitions import Partitions
 
-ALL_WAYS: frozenset[Way] = frozenset({"email", "sms", "wechat", "link", "call"})
+SMTP = SmtpServer.model_validate({"host": "localhost", "port": 1, "sender": "surveys@hearback.example", "encryption": "none"})
+SMS = SmsGateway.model_validate({"kind": "http", "sender": "+4930", "url": "http://127.0.0.1:1", "token": "t0ken"})
+WECHAT = WeChatAccount.model_validate({"appid": "wx1", "secret": "s", "template": "T1", "fields": {}, "url": "http://127.0.0.1:1"})
+WAYS: tuple[Way, ...] = ("email", "sms", "wechat")
+PACES = {way: Pace("", 1000.0) for way in WAYS}
 URL = "http://surveys.example"
+MASTER = b"m" * 32
 FORM = "f0" * 16
 
 
@@ -87,28 +107,54 @@ def contact(id: str, *, at: datetime | None = None, customer: Mapping[str, Any] 
 
 
 class World:
-    """On a real database."""
+    """On a real database, with senders of every kind, none of which leads anywhere."""
 
-    def __init__(self, sessions: Sessions, ways: frozenset[Way] = ALL_WAYS) -> None:
+    def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
+        self.stack = AsyncExitStack()
+        self.box = SecretBox(SecretStr(Fernet.generate_key().decode()), "TEST")
+        self.network = GuardedNetwork(allow_private=True)
+        self.stack.callback(self.network.close)
+        self.senders = self.tenants_senders(self.all_senders())
+        self.tenants: dict[str, TenantRecord] = {}
+        self.reach = Reach(self.senders, Identities(self.tenants, MASTER))
         registry = CollectorRegistry()
         settings = IngestSettings(database_url=SecretStr("unused"))
-        self.events = SurveyEvents(Intake(settings, Partitions(), IngestMetrics(registry), NO_POLICIES))  # type: ignore[arg-type]
-        self.handler = SurveysHandler(ways, self.events)
+        self.events = SurveyEvents(Intake(settings, Partitions(), IngestMetrics(registry), Policies(self.tenants, MASTER)), registry)  # type: ignore[arg-type]
+        self.handler = SurveysHandler(self.reach, self.events)
         metrics = [TimerMetrics(f"hearback_{name}", registry) for name in ("invitations", "waves", "notes")]
-        self.timers = InvitationTimers(self.events, metrics[0])
-        self.waves = WaveTimers(ways, metrics[1])
+        self.timers = InvitationTimers(self.events, self.reach, metrics[0])
+        self.waves = WaveTimers(self.reach, metrics[1])
         self.notes = NoteTimers(metrics[2])
         self.visitors = Visitors(60_000, 1000, 0)
-        self.app = self._app(registry, ways)
+        self.app = self._app(registry)
 
-    def _app(self, registry: CollectorRegistry, ways: frozenset[Way], url: str = URL) -> FastAPI:
+    def all_senders(self) -> Senders:
+        """One of each kind."""
+        sms, wechat = SmsSender(SMS), WeChatSender(WECHAT)
+        self.stack.push_async_callback(sms.close)
+        self.stack.push_async_callback(wechat.close)
+        return Senders({"email": MailSender(SMTP, utc_now), "sms": sms, "wechat": wechat}, PACES)
+
+    def reaching(self, installation: Senders) -> Reach:
+        """Everybody, by these."""
+        return Reach(self.tenants_senders(installation), self.reach.identities)
+
+    def tenants_senders(self, installation: Senders) -> TenantsSenders:
+        """These for all tenants that have none of their own."""
+        return TenantsSenders(installation, self.box, self.network, utc_now, self.stack)
+
+    def _app(self, registry: CollectorRegistry, url: str = URL) -> FastAPI:
         routers = [
             survey_routes(self.sessions, utc_now),
-            invitation_routes(self.sessions, self.events, ways, url, utc_now),
-            opt_out_routes(self.sessions, utc_now),
+            invitation_routes(self.sessions, self.events, self.reach, url, utc_now),
+            sender_routes(self.sessions, self.box, self.network, utc_now),
+            place_routes(self.sessions, url, utc_now),
+            incentive_routes(self.sessions, utc_now),
+            opt_out_routes(self.sessions, self.reach, utc_now),
             note_routes(self.sessions, utc_now),
             survey_pages(self.sessions, self.events, self.visitors, utc_now),
+            place_pages(self.sessions, self.events, self.visitors, url, utc_now),
             form_pages(self.sessions, self.events, self.visitors, url, utc_now),
         ]
         return create_app(title="surveys", description="", access=Keys(), health=Health(), registry=registry,  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from itertools import chain
 from math import ceil
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from services.ingest.surveys.domain.questions import CLOSED_SECONDS, Lang, Part, Question, Texts
 from shared.contracts.fields import Name
@@ -28,11 +28,25 @@ class Trigger(Part):
     where: Annotated[dict[Name, tuple[Name, ...]], Field(max_length=16)] = Field(default_factory=dict)
 
 
+def without_offset(value: time) -> time:
+    """The customer's own clock is meant: an offset would contradict it, and could not be compared with it."""
+    if value.tzinfo is not None:
+        raise ValueError("is a time on the customer's own clock: write it as text without an offset, for example 20:00")
+    return value
+
+
+WallTime = Annotated[
+    time,
+    AfterValidator(without_offset),
+    WithJsonSchema({"type": "string", "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$", "examples": ["20:00"]}),
+]
+
+
 class QuietHours(Part):
     """From and to, on the customer's wall clock; over midnight when `until` is earlier. Nothing is sent in between."""
 
-    since: time = time(20)
-    until: time = time(9)
+    since: WallTime = time(20)
+    until: WallTime = time(9)
 
     @model_validator(mode="after")
     def leave_room(self) -> Self:
@@ -50,7 +64,7 @@ class Sampling(Part):
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Of those eligible, how many are asked at most."""
     expected_response: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """So many of those asked are expected to answer: a wave asks `target` divided by it."""
+    """So many of those asked are expected to answer: a wave asks `target` divided by it, triggers until `target` can be expected."""
     most_per_customer: Annotated[int, Field(ge=1, le=100)] = 1
 
 
@@ -91,7 +105,7 @@ class SurveyDocument(Part):
     """Those that may be used, the preferred one first; the customer's own preference goes before it."""
     quiet: QuietHours = QuietHours()
     fatigue_days: Annotated[int, Field(ge=0, le=366)] = 30
-    """Nobody is asked again by any survey within so many days; a follow-up always asks."""
+    """Nobody is asked again by any survey within so many days of the tenant's calendar; a follow-up always asks."""
     reminders: Annotated[int, Field(ge=0, le=3)] = 1
     reminder_hours: Annotated[float, Field(ge=1, le=720)] = 72
     expires_days: Annotated[int, Field(ge=1, le=366)] = 14

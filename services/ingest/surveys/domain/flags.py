@@ -14,10 +14,10 @@ FEWEST_IN_LINE = 5
 
 
 def flags(questions: Sequence[Question], given: Mapping[str, Given], seconds: float) -> tuple[Flag, ...]:
-    """The flags of one customer's answers, `seconds` after the first screen was opened."""
+    """The flags of one customer's answers, of which the last came `seconds` after the first."""
     answered = [question for question in questions if question.id in given]
     found: list[Flag] = []
-    prompts = sum(len(fields_of(question)) for question in answered)
+    prompts = sum(len(fields_of(question)) for question in answered[1:])
     if prompts >= FEWEST_FOR_SPEED and seconds < SECONDS_A_PROMPT * prompts:
         found.append("speeder")
     if _in_line(answered, given):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from services.ingest.personal.pseudonyms import is_pseudonym
-from services.ingest.surveys.domain.definition import Way
+from services.ingest.surveys.domain.definition import GIVEN_OUT, Way
 from services.ingest.surveys.domain.questions import LANGUAGES, Lang
 
 OPENID = "wechat_openid"
@@ -27,17 +27,22 @@ class Contact(BaseModel):
     zone: str | None = None
     language: str | None = None
     preferred: str | None = None
+    segment: str | None = None
+    aliases: tuple[str, ...] = ()
+    """Keys under which the same person is known where the tenant has pseudonyms."""
 
     @property
     def keys(self) -> list[str]:
         """Every key of this person, the one that they are counted by first."""
-        return keys_of((("id", self.customer), ("email", self.email), ("phone", self.phone)))
+        follower = None if self.openid is None else f"wechat:{self.openid}"  # as the channel names who writes from there
+        named = keys_of((("id", self.customer), ("email", self.email), ("phone", self.phone), ("id", follower)))
+        return list(dict.fromkeys((*named, *self.aliases)))
 
 
 def keys_of(identities: Iterable[tuple[str, str | None]]) -> list[str]:
     """The keys of (kind, value): an e-mail address in any case, and a phone number in any spelling, is one and the same."""
     spelled: dict[str, Callable[[str], str]] = {"id": str, "email": lambda value: value.strip().casefold(), "phone": _digits}
-    named = ((kind, spelled[kind](value)) for kind, value in identities if value)
+    named = dict.fromkeys((kind, spelled[kind](value)) for kind, value in identities if value)
     return [sha256(f"{kind}:{value}".encode()).hexdigest() for kind, value in named if value]
 
 
@@ -53,6 +58,7 @@ def contact_of(customer: Any, language: str | None = None) -> Contact:
         zone=customer.zone,
         language=language,
         preferred=customer.preferred_channel,
+        segment=customer.segment,
     )
 
 
@@ -63,10 +69,15 @@ def address_of(contact: Contact, way: Way) -> str | None:
     return None if address is None or is_pseudonym(address) else address
 
 
+def address_hash(address: str) -> str:
+    """What stands for an address in `message.delivery_failed`: SHA-256 of it in lower case."""
+    return sha256(address.strip().lower().encode()).hexdigest()
+
+
 def way_for(contact: Contact, ways: Sequence[Way], possible: frozenset[Way]) -> Way | None:
-    """How to reach this person: their preferred channel, else the first of the survey's that works; None when none does."""
+    """How to reach this person, who can be reached by those `possible`: their preferred channel, else the survey's first; None for none."""
     preferred = {"email": "email", "sms": "sms", "messaging": "wechat", "phone": "call"}.get(contact.preferred or "")
-    usable = [way for way in ways if way in possible and address_of(contact, way)]
+    usable = [way for way in ways if way in possible and way not in GIVEN_OUT]
     return next((way for way in usable if way == preferred), usable[0] if usable else None)
 
 

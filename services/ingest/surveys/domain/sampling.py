@@ -41,20 +41,25 @@ def quotas(target: int, base: Mapping[Stratum, int]) -> dict[Stratum, int]:
 
 
 class Standing(NamedTuple):
-    """One stratum in the present window: how many were eligible, asked, and answered."""
+    """One stratum in the present window: how many were eligible, asked, answered, and may still answer."""
 
-    base: int
-    asked: int
-    answered: int
+    base: int = 0
+    asked: int = 0
+    answered: int = 0
+    open: int = 0
+
+    def expected(self, response: float) -> float:
+        """The answers that there will be, when of those who may still answer this share does."""
+        return self.answered + self.open * response
 
 
-def wanted(stratum: Stratum, standings: Mapping[Stratum, Standing], target: int, share: float, drawn: float) -> bool:
-    """Whether one more of `stratum` should be asked, as they come: until the target, or the stratum's part of it, is answered.
+def wanted(stratum: Stratum, standings: Mapping[Stratum, Standing], target: int, share: float, response: float, drawn: float) -> bool:
+    """Whether one more of `stratum` should be asked, as they come: until the target, or the stratum's part of it, can be expected.
 
     The part is of the base as it is known so far, this one included; `drawn` is a chance in [0, 1).
     """
-    here = standings.get(stratum, Standing(0, 0, 0))
+    here = standings.get(stratum, Standing())
     base = {**{one: standing.base for one, standing in standings.items()}, stratum: here.base + 1}
-    if sum(standing.answered for standing in standings.values()) >= target or drawn >= share:
+    if sum(standing.expected(response) for standing in standings.values()) >= target or drawn >= share:
         return False
-    return here.answered < max(1, -(-target * base[stratum] // sum(base.values())))
+    return here.expected(response) < max(1, -(-target * base[stratum] // sum(base.values())))

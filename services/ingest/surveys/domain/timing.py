@@ -3,7 +3,7 @@
 A wall-clock time that a clock change skips lies after the gap, one that it repeats is the first (contracts of the clocks).
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -40,10 +40,23 @@ def ask_at(
     return next_allowed(max(happened_at + timedelta(hours=earliest_hours), now), zone, quiet)
 
 
+def days_ago(now: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """Since when something lies within so many days, today included: what was on the 1st is outside 30 days on the 31st, at any hour."""
+    day = now.astimezone(zone).date() - timedelta(days=days - 1)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
 def period_of(at: datetime, every: Literal["month", "quarter"], zone: ZoneInfo) -> str:
     """`2026-11` or `2026-Q4`, on the wall clock of `zone`."""
     local = at.astimezone(zone)
     return f"{local.year}-{local.month:02}" if every == "month" else f"{local.year}-Q{(local.month + 2) // 3}"
+
+
+def beginning_of(at: datetime, every: Literal["month", "quarter"], zone: ZoneInfo) -> datetime:
+    """The first instant of the month or quarter that `at` lies in."""
+    local = at.astimezone(zone)
+    month = local.month if every == "month" else local.month - (local.month - 1) % 3
+    return datetime(local.year, month, 1, tzinfo=zone).astimezone(UTC)
 
 
 def next_wave(after: datetime, every: Literal["month", "quarter"], zone: ZoneInfo) -> datetime:

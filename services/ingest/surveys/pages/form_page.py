@@ -5,13 +5,11 @@ fill in everything: they are thanked, and nothing is kept.
 """
 
 from collections.abc import Mapping
-from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import phonenumbers
-import segno
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,9 +18,10 @@ from services.ingest.adapters.form import ADAPTER, Options
 from services.ingest.channels.store import endpoints_by_id
 from services.ingest.surveys.domain.questions import LANGUAGES
 from services.ingest.surveys.events import SurveyEvents
-from services.ingest.surveys.pages.rendering import HEADERS, Page
-from services.ingest.surveys.pages.serving import browser_language, notice, page_route, sent_form
-from services.ingest.surveys.pages.survey_page import company_of
+from services.ingest.surveys.pages.printing import code_of
+from services.ingest.surveys.pages.rendering import Page
+from services.ingest.surveys.pages.serving import browser_language, is_uuid, notice, page_route, sent_form
+from services.ingest.surveys.pages.showing import TRAP, company_of
 from services.ingest.surveys.pages.visitors import Visitors
 from shared.clock import Clock
 from shared.contracts.fields import Email, Name, text_only
@@ -38,7 +37,6 @@ KINDS = {
 PLACES = ("touchpoint", "region")
 FIELDS = ("entry", "kind", "text", "name", "email", "phone")
 LONGEST_TEXT = 10_000
-TRAP = "website"
 _EMAIL, _NAME = TypeAdapter[str](Email), TypeAdapter[str](Name)
 
 
@@ -82,18 +80,15 @@ def form_pages(sessions: Sessions, events: SurveyEvents, visitors: Visitors, pub
             page = _page(request, await company_of(session, form[0]))
         target = f"{public_url}/f/{endpoint}{_query(_places(request))}"
         code = f"{request.url.path.removesuffix('/poster')}/code.svg{_query(_places(request))}"
-        return page.response("poster", code=code, target=target, place=_places(request).get("touchpoint"))
+        place, words = _places(request).get("touchpoint"), page.words
+        return page.response("poster", code=code, target=target, place=place, heading=words["poster"], text=words["poster_text"])
 
     @router.get("/f/{endpoint}/code.svg")
     async def code(request: Request, endpoint: str) -> Response:
         async with sessions() as session:
             if await _form_of(session, endpoint) is None:
                 return notice(request, "gone", 404)
-        drawn = BytesIO()
-        segno.make(f"{public_url}/f/{endpoint}{_query(_places(request))}", error="m", micro=False).save(
-            drawn, kind="svg", scale=8, border=4, light="#ffffff"
-        )
-        return Response(drawn.getvalue(), headers=HEADERS, media_type="image/svg+xml")
+        return code_of(f"{public_url}/f/{endpoint}{_query(_places(request))}")
 
     return router
 
@@ -157,16 +152,9 @@ def _wrong(sent: Mapping[str, str]) -> dict[str, str]:
             wrong["email"] = "wrong_email"
     if sent.get("phone", "").strip() and _phone(sent) is None:
         wrong["phone"] = "wrong_phone"
-    if not _is_entry(sent.get("entry", "")):
+    if not is_uuid(sent.get("entry", "")):
         wrong["entry"] = "form_wrong"
     return wrong
-
-
-def _is_entry(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
 
 
 def _text(sent: Mapping[str, str]) -> str:

@@ -1,9 +1,9 @@
 """What the pages have in common: the limit by address, bodies of forms, and friendly words when something is not there."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import structlog
 from fastapi import Request, Response
@@ -29,8 +29,8 @@ def page_route(visitors: Visitors) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def answer(request: Request) -> Response:
-                if not visitors.may_come(request, asyncio.get_running_loop().time()):
-                    return notice(request, "busy", 429, {"Retry-After": "60"})
+                if not visitors.may_come(request):
+                    return too_many(request)
                 try:
                     with typed_database_errors():
                         return await handle(request)
@@ -41,6 +41,11 @@ def page_route(visitors: Visitors) -> type[APIRoute]:
             return answer
 
     return PageRoute
+
+
+def too_many(request: Request) -> Response:
+    """What an address is told that comes too often."""
+    return notice(request, "busy", 429, {"Retry-After": "60"})
 
 
 async def sent_form(request: Request) -> dict[str, str]:
@@ -55,6 +60,14 @@ async def sent_form(request: Request) -> dict[str, str]:
     except ValueError:  # also undecodable bytes
         return {}
     return dict(reversed(pairs))
+
+
+def is_uuid(text: str) -> bool:
+    """Whether this is an id that one of our pages made."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def browser_language(request: Request, languages: tuple[Lang, ...] = LANGUAGES, otherwise: Lang | None = None) -> Lang:

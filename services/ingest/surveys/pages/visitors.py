@@ -1,5 +1,6 @@
 """How often one address may come, without its being kept: counted under a hash whose key dies with the process."""
 
+import asyncio
 import os
 from collections import OrderedDict
 from hashlib import blake2b
@@ -7,6 +8,10 @@ from hashlib import blake2b
 from fastapi import Request
 
 REMEMBERED = 50_000
+BEGUN_PER_MINUTE, BEGUN_BURST = 10.0, 20
+"""New answers of one address at one place: a queue at a kiosk, or people in a shop's own network."""
+PLACE_PER_MINUTE, PLACE_BURST = 120.0, 240
+"""New answers at one place, of all addresses together."""
 
 
 class Visitors:
@@ -20,11 +25,20 @@ class Visitors:
         self._key = os.urandom(32)
         self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
-    def may_come(self, request: Request, now: float) -> bool:
+    def may_come(self, request: Request) -> bool:
         """Whether one more request of this address is within the limit, counting it."""
-        name = blake2b(self._address(request).encode(), key=self._key, digest_size=16).digest()
-        left, at = self._buckets.pop(name, (float(self._burst), now))
-        left = min(self._burst, left + (now - at) * self._per_second)
+        return self._take(self._address(request), self._per_second, self._burst)
+
+    def may_begin(self, request: Request, place: str) -> bool:
+        """Whether one more person may begin to answer at this place, counting them."""
+        here = f"{place} {self._address(request)}"
+        return self._take(here, BEGUN_PER_MINUTE / 60, BEGUN_BURST) and self._take(place, PLACE_PER_MINUTE / 60, PLACE_BURST)
+
+    def _take(self, whose: str, per_second: float, burst: int) -> bool:
+        now = asyncio.get_running_loop().time()
+        name = blake2b(whose.encode(), key=self._key, digest_size=16).digest()
+        left, at = self._buckets.pop(name, (float(burst), now))
+        left = min(burst, left + (now - at) * per_second)
         allowed = left >= 1
         self._buckets[name] = (left - 1 if allowed else left, now)
         if len(self._buckets) > REMEMBERED:

@@ -1,16 +1,22 @@
-"""Opt-outs and the customers that were met."""
+"""Opt-outs, addresses that take nothing, who was asked lately, and the customers that were met."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingest.surveys.schema import survey_contacts, survey_invitations, survey_opt_outs
+from services.ingest.surveys.schema import survey_contacts, survey_drawn, survey_invitations, survey_opt_outs, survey_undeliverable
 
 ERASED: dict[str, Any] = {}
+
+
+def _are(keys: Iterable[str]) -> sa.ColumnElement[bool]:
+    """Whether an invitation is somebody's who has one of these keys."""
+    overlap: sa.ColumnElement[bool] = survey_invitations.c.person_keys.overlap(sa.cast(list(keys), survey_invitations.c.person_keys.type))
+    return overlap
 
 
 async def opt_out(session: AsyncSession, tenant: str, keys: Iterable[str], *, via: str, now: datetime) -> None:
@@ -22,7 +28,7 @@ async def opt_out(session: AsyncSession, tenant: str, keys: Iterable[str], *, vi
     await session.execute(insert(survey_opt_outs).on_conflict_do_nothing(), rows)
     planned = (
         survey_invitations.c.tenant == tenant,
-        survey_invitations.c.person_keys.overlap(sa.cast(ordered, survey_invitations.c.person_keys.type)),
+        _are(ordered),
         survey_invitations.c.next_at.is_not(None),
     )
     locked = sa.select(survey_invitations.c.id).where(*planned).order_by(survey_invitations.c.id).with_for_update()
@@ -46,18 +52,51 @@ async def opted_out(session: AsyncSession, tenant: str, keys: Sequence[str]) -> 
     return (await session.execute(sa.select(sa.exists().where(*mine)))).scalar_one()
 
 
-_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_ONE_AT_A_TIME = sa.text("""
+    SELECT pg_advisory_xact_lock(lock) FROM (
+        SELECT DISTINCT hashtextextended(name, 0) AS lock FROM unnest(CAST(:names AS text[])) AS name ORDER BY lock
+    ) AS locks
+""")
 
 
-async def asked_lately(session: AsyncSession, tenant: str, person: str, invitation: str, days: int) -> bool:
-    """Whether another survey was sent to this person within so many days, or is on its way to them. Until the end of the transaction
-    nobody else can decide about the same person."""
-    await session.execute(_ONE_AT_A_TIME, {"name": f"survey\n{tenant}\n{person}"})
+async def decide_alone(session: AsyncSession, names: Iterable[str]) -> None:
+    """Until the end of the transaction nobody else decides about the people or samples of these names."""
+    await session.execute(_ONE_AT_A_TIME, {"names": [f"survey\n{name}" for name in names]})
+
+
+async def asked_lately(session: AsyncSession, tenant: str, keys: Sequence[str], invitation: str, since: datetime) -> bool:
+    """Whether another survey was sent to this person since then, or is on its way to them."""
     other = survey_invitations.c
-    since = sa.func.now() - timedelta(days=days)
-    asked = sa.or_(other.sent_at > since, sa.and_(other.sends > 0, other.sent_at.is_(None), other.state == "planned"))
-    mine = (other.tenant == tenant, other.person == person, other.id != invitation, asked)
-    return (await session.execute(sa.select(sa.exists().where(*mine)))).scalar_one()
+    asked = sa.or_(other.sent_at >= since, sa.and_(other.sends > 0, other.sent_at.is_(None), other.state == "planned"))
+    return (
+        await session.execute(sa.select(sa.exists().where(other.tenant == tenant, _are(keys), other.id != invitation, asked)))
+    ).scalar_one()
+
+
+async def times_asked(session: AsyncSession, tenant: str, survey: str, keys: Sequence[str], since: datetime) -> int:
+    """How often this survey asked this person since then, or is going to."""
+    of = survey_invitations.c
+    mine = (of.tenant == tenant, of.survey == survey, _are(keys), of.created_at >= since, of.state.in_(("planned", "sent")))
+    return (await session.execute(sa.select(sa.func.count()).where(*mine))).scalar_one()
+
+
+async def undeliverable(session: AsyncSession, tenant: str, hashes: Sequence[str]) -> set[str]:
+    """Those of these hashes of addresses that take nothing."""
+    mine = (survey_undeliverable.c.tenant == tenant, survey_undeliverable.c.address_hash.in_(list(hashes)))
+    return set((await session.execute(sa.select(survey_undeliverable.c.address_hash).where(*mine))).scalars())
+
+
+async def write_off(session: AsyncSession, tenant: str, hashes: Iterable[str], *, reason: str, now: datetime) -> None:
+    """These addresses take nothing for good: nobody writes to them any more."""
+    rows = [{"tenant": tenant, "address_hash": one, "at": now, "reason": reason} for one in sorted(set(hashes))]
+    if rows:
+        await session.execute(insert(survey_undeliverable).on_conflict_do_nothing(), rows)
+
+
+async def trust_again(session: AsyncSession, tenant: str, hashes: Sequence[str]) -> None:
+    """These addresses may be written to again."""
+    mine = (survey_undeliverable.c.tenant == tenant, survey_undeliverable.c.address_hash.in_(list(hashes)))
+    await session.execute(sa.delete(survey_undeliverable).where(*mine))
 
 
 async def meet(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
@@ -76,8 +115,14 @@ async def meet(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
 
 async def erase(session: AsyncSession, tenant: str, keys: Sequence[str]) -> None:
     """Drop a person: contact details and words go, what was counted stays."""
-    mine = survey_invitations.c.person_keys.overlap(sa.cast(list(keys), survey_invitations.c.person_keys.type))
-    gone: dict[str, Any] = {"contact": ERASED, "next_at": None, "given": ERASED, "person": None, "person_keys": []}
-    await session.execute(sa.update(survey_invitations).where(survey_invitations.c.tenant == tenant, mine).values(gone))
+    waiting = survey_invitations.c.state == "planned"
+    gone: dict[str, Any] = {
+        "contact": ERASED, "next_at": None, "given": ERASED, "person": None, "person_keys": [],
+        "state": sa.case((waiting, "passed_over"), else_=survey_invitations.c.state),
+        "reason": sa.case((waiting, "erased"), else_=survey_invitations.c.reason),
+    }  # fmt: skip
+    await session.execute(sa.update(survey_invitations).where(survey_invitations.c.tenant == tenant, _are(keys)).values(gone))
     met = (survey_contacts.c.tenant == tenant, survey_contacts.c.person.in_(list(keys)))
     await session.execute(sa.delete(survey_contacts).where(*met))
+    drawn = (survey_drawn.c.tenant == tenant, survey_drawn.c.person.in_(list(keys)))
+    await session.execute(sa.delete(survey_drawn).where(*drawn))

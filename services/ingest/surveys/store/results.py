@@ -12,9 +12,10 @@ from services.ingest.surveys.domain.sampling import Standing, Stratum
 
 _STRATA = text("""
     SELECT segment, region, product, count(*) AS base, count(*) FILTER (WHERE state IN ('planned', 'sent')) AS asked,
-        count(answered_at) AS answered
+        count(answered_at) AS answered,
+        count(*) FILTER (WHERE state IN ('planned', 'sent') AND answered_at IS NULL AND expires_at > now()) AS open
     FROM survey_invitations
-    WHERE tenant = :tenant AND survey = :survey AND created_at >= :since AND state <> 'cancelled'
+    WHERE tenant = :tenant AND survey = :survey AND created_at >= :since AND state NOT IN ('cancelled', 'walked_in')
     GROUP BY segment, region, product ORDER BY 1, 2, 3
 """)
 _WAVE_BASES = text("""
@@ -26,24 +27,26 @@ _WAVE_BASES = text("""
 
 
 async def standings(session: AsyncSession, tenant: str, survey: str, since: datetime) -> dict[Stratum, Standing]:
-    """By stratum: how many could have been asked since then, were asked, and answered."""
+    """By stratum: how many could have been asked since then, were asked, answered, and may still answer."""
     values = {"tenant": tenant, "survey": survey, "since": since}
-    found = {Stratum(r.segment, r.region, r.product): Standing(r.base, r.asked, r.answered) for r in await session.execute(_STRATA, values)}
+    rows = await session.execute(_STRATA, values)
+    found = {Stratum(r.segment, r.region, r.product): Standing(r.base, r.asked, r.answered, r.open) for r in rows}
     for row in await session.execute(_WAVE_BASES, values):
         stratum = Stratum(row.segment, row.region, row.product)
-        found[stratum] = found.get(stratum, Standing(0, 0, 0))._replace(base=row.base)
+        found[stratum] = found.get(stratum, Standing())._replace(base=row.base)
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Invitations by what became of them, and by their flags."""
+    """Invitations by what became of them, and by their flags; `walked_in` are those who answered without having been asked."""
 
     planned: int
     sent: int
     opened: int
     answered: int
     finished: int
+    walked_in: int
     passed_over: dict[str, int]
     failed: dict[str, int]
     flags: dict[str, int]
@@ -51,7 +54,9 @@ class Totals:
 
 _TOTALS = text("""
     SELECT count(*) FILTER (WHERE state = 'planned') AS planned, count(sent_at) AS sent, count(opened_at) AS opened,
-        count(answered_at) AS answered, count(finished_at) AS finished
+        count(answered_at) FILTER (WHERE state <> 'walked_in') AS answered,
+        count(finished_at) FILTER (WHERE state <> 'walked_in') AS finished,
+        count(answered_at) FILTER (WHERE state = 'walked_in') AS walked_in
     FROM survey_invitations WHERE tenant = :tenant AND survey = :survey AND created_at >= :since
 """)
 _REASONS = text("""
@@ -72,7 +77,15 @@ async def totals(session: AsyncSession, tenant: str, survey: str, since: datetim
     flags = {row.flag: row.times for row in await session.execute(_FLAGS, values)}
     by_state = {state: {row.reason: row.times for row in reasons if row.state == state} for state in ("passed_over", "failed")}
     return Totals(
-        counts.planned, counts.sent, counts.opened, counts.answered, counts.finished, by_state["passed_over"], by_state["failed"], flags
+        counts.planned,
+        counts.sent,
+        counts.opened,
+        counts.answered,
+        counts.finished,
+        counts.walked_in,
+        by_state["passed_over"],
+        by_state["failed"],
+        flags,
     )
 
 

@@ -22,19 +22,20 @@ WAVES = "hearback_survey_waves"
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A survey in its newest version, or in the one that was asked for."""
+    """A survey in its newest version, or in the one that was asked for; `active` is whether the newest one asks anybody."""
 
     tenant: str
     id: str
     version: int
     zone: ZoneInfo
     document: SurveyDocument
+    active: bool
     created_at: datetime
 
 
-_CURRENT = sa.select(
-    surveys.c.tenant, surveys.c.id, surveys.c.version, surveys.c.zone, survey_versions.c.document, surveys.c.created_at
-).join(
+_COLUMNS = (surveys.c.tenant, surveys.c.id, surveys.c.zone, survey_versions.c.version, survey_versions.c.document, surveys.c.active,
+            surveys.c.created_at)  # fmt: skip
+_CURRENT = sa.select(*_COLUMNS).join(
     survey_versions,
     (survey_versions.c.tenant == surveys.c.tenant)
     & (survey_versions.c.survey == surveys.c.id)
@@ -43,7 +44,8 @@ _CURRENT = sa.select(
 
 
 def _survey(row: Any) -> Survey:
-    return Survey(row.tenant, row.id, row.version, ZoneInfo(row.zone), SurveyDocument.model_validate(row.document), row.created_at)
+    document = SurveyDocument.model_validate(row.document)
+    return Survey(row.tenant, row.id, row.version, ZoneInfo(row.zone), document, row.active, row.created_at)
 
 
 async def find_survey(session: AsyncSession, tenant: str, id: str, version: int | None = None, *, lock: bool = False) -> Survey | None:
@@ -53,9 +55,7 @@ async def find_survey(session: AsyncSession, tenant: str, id: str, version: int 
     query = _CURRENT
     if version is not None:
         query = (
-            sa.select(
-                surveys.c.tenant, surveys.c.id, survey_versions.c.version, surveys.c.zone, survey_versions.c.document, surveys.c.created_at
-            )
+            sa.select(*_COLUMNS)
             .join(survey_versions, (survey_versions.c.tenant == surveys.c.tenant) & (survey_versions.c.survey == surveys.c.id))
             .where(survey_versions.c.version == version)
         )
@@ -111,6 +111,8 @@ async def save_survey(
             return None
         version = before.version + 1
         changed = {"version": version, "mode": document.mode, "active": document.active, "next_wave_at": waves}
+        if waves is not None and before.active and before.document.wave is not None and before.document.wave.every == document.wave.every:  # type: ignore[union-attr]
+            del changed["next_wave_at"]  # one that is due and was not sent yet still is
         await session.execute(sa.update(surveys).where(surveys.c.tenant == tenant, surveys.c.id == id).values(changed))
     written = document.model_dump(mode="json")
     await session.execute(
@@ -121,7 +123,7 @@ async def save_survey(
         before=None if before is None else before.document.model_dump(mode="json"), after=written,
     )  # fmt: skip
     await wake(session, WAVES)
-    return Survey(tenant, id, version, ZoneInfo(zone), document, now if before is None else before.created_at)
+    return Survey(tenant, id, version, ZoneInfo(zone), document, document.active, now if before is None else before.created_at)
 
 
 async def retire_survey(session: AsyncSession, tenant: str, id: str, *, actor: str, now: datetime) -> Survey | None:

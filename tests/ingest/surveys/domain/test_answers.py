@@ -100,8 +100,8 @@ def all_of(*scores: int) -> dict[str, Given]:
     ("questions", "given_now", "seconds", "expected"),
     [
         (SCALED, all_of(1, 2, 3, 4, 5), 60, ()),
-        (SCALED, all_of(1, 2, 3, 4, 5), 9.9, ("speeder",)),
-        (SCALED, all_of(1, 2, 3, 4, 5), 10, ()),
+        (SCALED, all_of(1, 2, 3, 4, 5), 7.9, ("speeder",)),
+        (SCALED, all_of(1, 2, 3, 4, 5), 8, ()),
         (SCALED, all_of(4, 4), 1, ()),
         (SCALED, all_of(4, 4, 4, 4, 4), 60, ("straight_liner",)),
         (SCALED, all_of(4, 4, 4, 4), 60, ()),

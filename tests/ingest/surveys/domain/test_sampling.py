@@ -1,5 +1,6 @@
 """Shares of strata, and people known without their address."""
 
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.surveys.domain.people import Contact, contact_of, language_for, way_for
+from services.ingest.surveys.domain.definition import Way
+from services.ingest.surveys.domain.people import Contact, address_of, contact_of, language_for, way_for
 from services.ingest.surveys.domain.questions import LANGUAGES
 from services.ingest.surveys.domain.sampling import Standing, Stratum, chance, quotas, wanted
 from services.ingest.surveys.domain.templates import TEMPLATES
@@ -48,11 +50,30 @@ def test_a_stratum_that_has_its_part_of_the_answers_is_asked_no_more_and_another
     big, small = Stratum("b", "", ""), Stratum("s", "", "")
     standings = {big: Standing(900, 400, 91), small: Standing(100, 40, 4)}
 
-    assert not wanted(big, standings, 100, 1.0, 0.5)
-    assert wanted(small, standings, 100, 1.0, 0.5)
-    assert not wanted(small, standings, 94, 1.0, 0.5)
-    assert not wanted(small, standings, 100, 0.5, 0.5)
-    assert wanted(Stratum("new", "", ""), standings, 100, 1.0, 0.5)
+    assert not wanted(big, standings, 100, 1.0, 0.25, 0.5)
+    assert wanted(small, standings, 100, 1.0, 0.25, 0.5)
+    assert not wanted(small, standings, 94, 1.0, 0.25, 0.5)
+    assert not wanted(small, standings, 100, 0.5, 0.25, 0.5)
+    assert wanted(Stratum("new", "", ""), standings, 100, 1.0, 0.25, 0.5)
+
+
+def test_who_may_still_answer_counts_by_the_share_that_does() -> None:
+    here = Stratum("b", "", "")
+
+    assert wanted(here, {here: Standing(1000, 400, 0, open=399)}, 100, 1.0, 0.25, 0.5)
+    assert not wanted(here, {here: Standing(1000, 400, 0, open=400)}, 100, 1.0, 0.25, 0.5)
+    assert not wanted(here, {here: Standing(1000, 400, 50, open=200)}, 100, 1.0, 0.25, 0.5)
+
+
+@given(st.integers(1, 60), st.sampled_from([0.1, 0.25, 0.5, 1.0]), st.lists(st.sampled_from("aaab"), min_size=1000, max_size=1000))
+def test_of_however_many_who_come_at_once_as_many_are_asked_as_the_target_needs(target: int, response: float, coming: list[str]) -> None:
+    standings: dict[Stratum, Standing] = {}
+    for name in coming:
+        stratum = Stratum(name, "", "")
+        chosen, was = wanted(stratum, standings, target, 1.0, response, 0.0), standings.get(stratum, Standing())
+        standings[stratum] = was._replace(base=was.base + 1, open=was.open + chosen)
+
+    assert sum(one.open for one in standings.values()) == ceil(target / response)
 
 
 def test_a_person_is_the_same_under_every_spelling_and_the_keys_tell_no_address() -> None:
@@ -77,7 +98,10 @@ def test_a_person_is_the_same_under_every_spelling_and_the_keys_tell_no_address(
     ],
 )
 def test_a_customer_is_reached_as_they_prefer_else_as_the_survey_does(contact: Contact, expected: str | None) -> None:
-    assert way_for(contact, ("email", "sms", "wechat", "call"), frozenset({"email", "sms", "wechat", "call"})) == expected
+    ways: tuple[Way, ...] = ("email", "sms", "wechat", "call")
+    possible = frozenset(way for way in ways if address_of(contact, way) is not None)
+
+    assert way_for(contact, ways, possible) == expected
 
 
 def test_a_way_that_is_not_set_up_is_not_used() -> None:

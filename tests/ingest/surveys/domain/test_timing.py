@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.surveys.domain.definition import QuietHours
-from services.ingest.surveys.domain.timing import ask_at, is_quiet, next_allowed, next_wave, period_of
+from services.ingest.surveys.domain.timing import ask_at, beginning_of, days_ago, is_quiet, next_allowed, next_wave, period_of
 
 ZONES = st.sampled_from(["UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]).map(ZoneInfo)
 INSTANTS = st.integers(1_577_836_800, 1_893_456_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
@@ -45,6 +45,27 @@ def test_the_night_of_the_customers_zone(at: str, expected: str) -> None:
     assert next_allowed(utc(at), BERLIN, NIGHT) == utc(expected)
 
 
+@pytest.mark.parametrize(
+    ("zone", "at", "expected"),
+    [
+        ("Europe/Berlin", "2026-10-24T23:00:00+02:00", "2026-10-25T09:00:00+01:00"),  # 11 hours of night
+        ("America/New_York", "2026-03-07T20:30:00-05:00", "2026-03-08T09:00:00-04:00"),
+        ("America/Sao_Paulo", "2018-11-03T23:30:00-03:00", "2018-11-04T09:00:00-02:00"),  # midnight did not exist
+        ("Asia/Shanghai", "2026-03-28T20:00:00+08:00", "2026-03-29T09:00:00+08:00"),
+    ],
+)
+def test_a_night_in_which_clocks_change_ends_at_nine_by_the_wall(zone: str, at: str, expected: str) -> None:
+    assert next_allowed(utc(at), ZoneInfo(zone), NIGHT) == utc(expected)
+
+
+def test_who_was_asked_on_the_first_is_outside_thirty_days_on_the_thirty_first_at_any_hour() -> None:
+    since = days_ago(utc("2026-10-31T00:00:01+01:00"), 30, BERLIN)
+
+    assert since == utc("2026-10-02T00:00:00+02:00")
+    assert days_ago(utc("2026-10-31T23:59:59+01:00"), 30, BERLIN) == since
+    assert days_ago(utc("2026-10-31T12:00:00+01:00"), 1, BERLIN) == utc("2026-10-31T00:00:00+01:00")
+
+
 def test_an_experience_is_asked_about_a_day_later_outside_the_night_or_not_at_all() -> None:
     evening, noon = utc("2026-11-22T21:00:00+01:00"), utc("2026-11-22T12:00:00+01:00")
 
@@ -61,3 +82,4 @@ def test_a_wave_begins_the_next_period_and_there_is_one_a_period(at: datetime, z
     assert at < following <= at + timedelta(days=32 if every == "month" else 93)
     assert period_of(following, every, zone) != period_of(at, every, zone)  # type: ignore[arg-type]
     assert period_of(following - timedelta(microseconds=1), every, zone) == period_of(at, every, zone)  # type: ignore[arg-type]
+    assert next_wave(beginning_of(at, every, zone) - timedelta(microseconds=1), every, zone) == beginning_of(at, every, zone)  # type: ignore[arg-type]
