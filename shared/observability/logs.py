@@ -21,13 +21,13 @@ def _add_trace(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     return line
 
 
-def _where(failed: ExcInfo) -> str:
+def _where(exc_info: ExcInfo) -> str:
     """Where an error came from and of which type it is, through all that it followed from.
 
     Only our own errors say what they say: another's text may hold what somebody sent, as a database's does.
     """
     parts: list[str] = []
-    error: BaseException | None = failed[1]
+    error: BaseException | None = exc_info[1]
     while error is not None:
         kind = type(error)
         said = str(error) if isinstance(error, HearbackError) else ""

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable
 from typing import cast
 
-from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.web.problems import MEDIA_TYPE, Problem
@@ -28,7 +27,7 @@ UNFINISHED_SECONDS = 60.0
 class Connection(HttpToolsProtocol):
     """For `uvicorn.Config(http=…)`."""
 
-    _begun: Scope | None = None
+    _begun: object = None
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:  # uvloop's is none of asyncio's
