@@ -62,26 +62,27 @@ class _Exchange:
         self._taken = 0
         self.status = 500
         self.started = False
-        self.too_large: BodyTooLarge | None = None
+        self.too_large = False
 
     async def receive(self) -> Message:
         message = await self._receive()
         self._taken += len(message.get("body", b""))
         if self._taken > self._limit:
-            self.too_large = BodyTooLarge(self._limit)
-            raise self.too_large
+            self.too_large = True  # not the error itself: with its traceback it would keep the body for long
+            raise BodyTooLarge(self._limit)
         return message
 
     async def send(self, message: Message) -> None:
-        if self.too_large is not None and not self.started:
+        if self.too_large and not self.started:
             return
         if message["type"] == "http.response.start":
             self.status, self.started = message["status"], True
         await self._send(message)
 
-    async def refuse(self, scope: Scope, too_large: BodyTooLarge) -> None:
-        self.status = too_large.status
-        await too_large.response()(scope, self._receive, self._send)
+    async def refuse(self, scope: Scope) -> None:
+        answer = BodyTooLarge(self._limit)
+        self.status = answer.status
+        await answer.response()(scope, self._receive, self._send)
 
 
 class RequestLayer:
@@ -107,11 +108,11 @@ class RequestLayer:
         try:
             check_declared_length(scope, limit)
             await self._app(scope, exchange.receive, exchange.send)
-        except BodyTooLarge as too_large:
-            exchange.too_large = too_large
+        except BodyTooLarge:
+            exchange.too_large = True
         finally:
-            if exchange.too_large is not None and not exchange.started:
-                await exchange.refuse(scope, exchange.too_large)
+            if exchange.too_large and not exchange.started:
+                await exchange.refuse(scope)
             route = getattr(scope.get("route"), "path", "unmatched")
             served(span, scope["method"], route, exchange.status)
             self._tell(scope, route, exchange.status, time.perf_counter() - began)
