@@ -113,10 +113,8 @@ class Events:
             accepted, rejected, forbidden = await self._judge_in_turns(caller, items, key, traceparent)
         if not accepted:
             raise _nothing_valid(rejected, all_forbidden=forbidden == len(rejected))
-        duplicates = [a.place for a in accepted if self._recent.holds((caller.tenant, a.source, a.id), a.revision)]
         present = await self._intake.publish(accepted)
-        for item in present:
-            self._recent.add((caller.tenant, item.source, item.id), item.revision)
+        duplicates = self._remember(caller.tenant, present)
         if len(present) < len(accepted):
             return self._partly([item.place for item in present], rejected)
         answer: dict[str, Any] = {"accepted": len(accepted), "duplicates": duplicates, "rejected": rejected}
@@ -147,17 +145,20 @@ class Events:
         self, caller: Principal, items: Sequence[bytes], idempotency_key: bytes | None, traceparent: bytes, first: int = 0
     ) -> tuple[list[Accepted], list[Rejection], int]:
         """Sort the items into accepted and rejected; the third is how many were rejected for want of a right."""
-        now, tenant = self._clock(), caller.tenant
-        judge, source, may_backfill = self._intake.judge, f"/keys/{caller.key_id}", "ingest:backfill" in caller.scopes
+        judge = self._intake.judge_of(
+            caller.tenant,
+            source=f"/keys/{caller.key_id}",
+            now=self._clock(),
+            traceparent=traceparent,
+            may_backfill="ingest:backfill" in caller.scopes,
+        )
         accepted: list[Accepted] = []
         rejected: list[Rejection] = []
         forbidden = 0
         for index, item in enumerate(items, first):
             derived = None if idempotency_key is None else _derived_id(idempotency_key, index)
             try:
-                accepted.append(
-                    judge(tenant, item, source=source, id=derived, now=now, traceparent=traceparent, place=index, may_backfill=may_backfill)
-                )
+                accepted.append(judge(item, derived, index))
             except InvalidEvent as refused:
                 forbidden += refused.reason == FORBIDDEN
                 rejected.append(Rejection(index, _readable_id(item), [{"loc": list(e.loc), "msg": e.msg} for e in refused.errors]))
@@ -176,10 +177,8 @@ class Events:
                 key = headers.get(b"idempotency-key")
                 async with self._turn:
                     accepted, rejected, forbidden = await self._judge_in_turns(caller, window, key, traceparent, account.events)
-                duplicates = [a.place for a in accepted if self._recent.holds((caller.tenant, a.source, a.id), a.revision)]
-                await self._publish_patiently(caller.tenant, accepted)
+                account.add_duplicates(await self._publish_patiently(caller.tenant, accepted))
                 account.accepted += len(accepted)
-                account.add_duplicates(duplicates)
                 account.add_rejected(rejected, forbidden)
                 account.events += len(window)
         except Problem as problem:
@@ -196,8 +195,16 @@ class Events:
             await asyncio.sleep(wait)
         self._rates.take(caller.tenant, caller.key_id, count, time.monotonic())
 
-    async def _publish_patiently(self, tenant: str, accepted: Sequence[Accepted]) -> None:
-        """Publish all of these, again and again for a while when Kafka does not take them. Raises Unavailable when it is over."""
+    def _remember(self, tenant: str, present: Sequence[Accepted]) -> list[int]:
+        """Remember what is acknowledged; returns the places of those that had been before."""
+        return sorted(item.place for item in present if self._recent.add((tenant, item.source, item.id), item.revision))
+
+    async def _publish_patiently(self, tenant: str, accepted: Sequence[Accepted]) -> list[int]:
+        """Publish all of these, again and again for a while when Kafka does not take them; returns the places of duplicates.
+
+        Raises Unavailable when it is over.
+        """
+        duplicates: list[int] = []
         patience_ends = time.monotonic() + self._settings.stream_patience_seconds
         pauses = backoff()
         while accepted:
@@ -207,12 +214,12 @@ class Events:
                 if time.monotonic() > patience_ends:
                     raise
                 present = ()
-            for item in present:
-                self._recent.add((tenant, item.source, item.id), item.revision)
+            duplicates += self._remember(tenant, present)
             stored = {item.place for item in present}
             accepted = [item for item in accepted if item.place not in stored]
             if accepted:
                 await asyncio.sleep(next(pauses))
+        return sorted(duplicates)
 
     def _partly(self, present: list[int], rejected: Sequence[Rejection]) -> Answer:
         """Rule 5: a part of the events is in the log. The client sends everything again, with the same ids."""

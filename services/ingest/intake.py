@@ -8,27 +8,29 @@ depend on Kafka being there.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+
+import msgspec
 
 from services.ingest.metrics import IngestMetrics
 from services.ingest.personal import sealing
-from services.ingest.personal.policy import Policies
+from services.ingest.personal.policy import Policies, Policy
 from services.ingest.settings import IngestSettings
-from shared.contracts.decoding import admit, encode
+from shared.contracts.decoding import Submitted, admit, encode
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.identity import partition_key
 from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from shared.database.outbox import OutboxRecord
 from shared.errors import FieldError, InvalidEvent, Unavailable
 from shared.ids import uuid7
-from shared.kafka.producer import WAIT_SECONDS, Producer, Record, Ticket
+from shared.kafka.producer import WAIT_SECONDS, Headers, Producer, Record, Ticket
 from shared.observability.tracing import HEADER
 
 FORBIDDEN = "forbidden"
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The item at `place` of what was sent, on its way: where it goes, what it is known by, and the record that it becomes."""
 
     place: int
@@ -82,6 +84,54 @@ class Share:
         turn.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges events that come together: a tenant's, by one way in, at one time. Made by `Intake.judge_of`."""
+
+    max_event_bytes: int
+    metrics: IngestMetrics
+    policy: Policy
+    tenant: str
+    source: str
+    now: datetime
+    headers: Headers
+    may_backfill: bool
+    region: str | None
+
+    def __call__(self, item: bytes, id: str | None = None, place: int = 0) -> Accepted:
+        """The record that one event's JSON becomes. `id` is used where the event has none; without either it gets a new one.
+
+        Raises InvalidEvent, which is counted by its reason: those of the contract, event_too_large, and FORBIDDEN for what the sender
+        has no right to.
+        """
+        try:
+            event = self._admitted(item)
+        except InvalidEvent as refused:
+            self.metrics.rejected(refused.reason)
+            raise
+        headers = self.headers
+        if event.has_contact or self.policy.touches_all:
+            if not event.backfill and (sealed := self.policy.sealed(event, self.region)) is not None:
+                headers = (*headers, (sealing.HEADER, sealed))
+            event = self.policy.applied(event, self.region)
+        tenant, now = self.tenant, self.now
+        id, source = event.id or id or str(uuid7(now)), event.source or self.source
+        value = encode(event, id=id, source=source, tenant=tenant, receivedat=now)
+        record = Record(partition_key(tenant, event.customer_id, id), value, headers)
+        return Accepted(place, id, source, event.revision, FEEDBACK_BACKFILL if event.backfill else FEEDBACK_EVENTS, record)
+
+    def _admitted(self, item: bytes) -> Submitted:
+        if len(item) > self.max_event_bytes:
+            raise _refused("event_too_large", (), f"this event is larger than {self.max_event_bytes} bytes; shorten its texts")
+        event = admit(item, self.now)
+        if event.tenant is not None and event.tenant != self.tenant:
+            text = "403: this key belongs to another tenant; leave tenant out, or use a key of that tenant"
+            raise _refused(FORBIDDEN, ("tenant",), text)
+        if event.backfill and not self.may_backfill:
+            raise _refused(FORBIDDEN, ("backfill",), "403: history needs a key with the scope ingest:backfill")
+        return event
+
+
 class Intake:
     """One a process: holds what judging and publishing need, decides nothing between calls."""
 
@@ -91,6 +141,18 @@ class Intake:
         self._bulk = Share(settings.bulk_bytes)
         self._metrics = metrics
         self._policies = policies
+
+    def judge_of(
+        self, tenant: str, *, source: str, now: datetime, traceparent: bytes, may_backfill: bool = False, region: str | None = None
+    ) -> Judge:
+        """What judges a tenant's events that came now. `source` is used where an event has none; `region` (ISO 3166) is where phone
+        numbers without a country code are, when that is not the tenant's country.
+
+        Raises Unavailable when the tenant wants pseudonyms and this installation has no key for them.
+        """
+        headers = ((HEADER, traceparent), CONTENT_TYPE)
+        policy = self._policies.of(tenant)
+        return Judge(self._max_event_bytes, self._metrics, policy, tenant, source, now, headers, may_backfill, region)
 
     def judge(
         self,
@@ -105,36 +167,9 @@ class Intake:
         may_backfill: bool = False,
         region: str | None = None,
     ) -> Accepted:
-        """The record that one event's JSON becomes. `source` and `id` are used where the event has none; without either it gets a new id.
-        `region` (ISO 3166) is where phone numbers without a country code are, when that is not the tenant's country.
-
-        Raises InvalidEvent, which is counted by its reason: those of the contract, event_too_large, and FORBIDDEN for what the sender
-        has no right to. Raises Unavailable when the tenant wants pseudonyms and this installation has no key for them.
-        """
-        try:
-            if len(item) > self._max_event_bytes:
-                raise _too_large(self._max_event_bytes)
-            event = admit(item, now)
-            if event.tenant is not None and event.tenant != tenant:
-                text = "403: this key belongs to another tenant; leave tenant out, or use a key of that tenant"
-                raise InvalidEvent(FORBIDDEN, [FieldError(("tenant",), text)])
-            if event.backfill and not may_backfill:
-                text = "403: history needs a key with the scope ingest:backfill"
-                raise InvalidEvent(FORBIDDEN, [FieldError(("backfill",), text)])
-        except InvalidEvent as refused:
-            self._metrics.rejected(refused.reason)
-            raise
-        policy, headers = self._policies.of(tenant), [(HEADER, traceparent), CONTENT_TYPE]
-        if not event.backfill and (sealed := policy.sealed(event, region)) is not None:
-            headers.append((sealing.HEADER, sealed))
-        if event.has_contact or policy.touches_all:
-            event = policy.applied(event, region)
-        event_id = event.id or id or str(uuid7(now))
-        source = event.source or source
-        value = encode(event, id=event_id, source=source, tenant=tenant, receivedat=now)
-        topic = FEEDBACK_BACKFILL if event.backfill else FEEDBACK_EVENTS
-        record = Record(partition_key(tenant, event.customer_id, event_id), value, tuple(headers))
-        return Accepted(place, event_id, source, event.revision, topic, record)
+        """An event that comes alone. Raises what `judge_of` and the judge raise."""
+        judge = self.judge_of(tenant, source=source, now=now, traceparent=traceparent, may_backfill=may_backfill, region=region)
+        return judge(item, id, place)
 
     async def publish(self, accepted: Sequence[Accepted], *, bulk: bool = False) -> Sequence[Accepted]:
         """Put the records on Kafka and return those that are acknowledged. Raises Unavailable when none is.
@@ -185,5 +220,5 @@ class Intake:
         return [OutboxRecord(item.topic, item.record.key, item.record.value, item.record.headers) for item in accepted]
 
 
-def _too_large(limit: int) -> InvalidEvent:
-    return InvalidEvent("event_too_large", [FieldError((), f"this event is larger than {limit} bytes; shorten its texts")])
+def _refused(reason: str, loc: tuple[str, ...], text: str) -> InvalidEvent:
+    return InvalidEvent(reason, [FieldError(loc, text)])

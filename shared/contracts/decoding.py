@@ -74,7 +74,7 @@ def admit(item: bytes, now: datetime) -> Submitted:
         raise InvalidEvent("too_large", [FieldError((), f"an event may have {MAX_EVENT_BYTES} bytes")])
     extensions: dict[str, str | int | bool] = {}
     try:
-        if _NUL in item:
+        if b"\\" in item and _NUL in item:  # a single byte is looked for much faster
             raise ValueError("perhaps a NUL")
         envelope: Any = _submission(item)
         data: Any = _edge_data[envelope.type](envelope.data)
@@ -143,7 +143,7 @@ def _decoder(data: Mapping[str, type[msgspec.Struct]]) -> Callable[[bytes | None
         if not value:
             raise InvalidEvent("empty", [FieldError((), "is a record without a value")])
         try:
-            if b"\\" in value and _NUL in value:  # a single byte is looked for much faster
+            if b"\\" in value and _NUL in value:
                 raise ValueError("perhaps a NUL")
             event: Event = read(value)
         except _REFUSED_FAST:

@@ -169,21 +169,24 @@ def _refuse_unknown_validators(model: type[Record]) -> None:
 def _after_decoding(fields: Mapping[str, FieldInfo], rules: Sequence[Rule]) -> dict[str, Callable[[Any], None]]:
     """`__post_init__`, where there is something that only code can check."""
     checks = [
-        (name, check)
+        _check_of(name, check)
         for name, field in fields.items()
         for validator, check in CHECKED_AFTER_DECODING.items()
         if _holds(validator, [field.annotation, *field.metadata])
     ]
-    if not rules and not checks:
+    steps = [*rules, *checks]
+    if not steps:
         return {}
 
     def hold(struct: Any) -> None:
-        for rule in rules:
-            rule(struct)
-        for name, check in checks:
-            check(getattr(struct, name))
+        for step in steps:
+            step(struct)
 
-    return {"__post_init__": hold}
+    return {"__post_init__": steps[0] if len(steps) == 1 else hold}
+
+
+def _check_of(name: str, check: Callable[[Any], Any]) -> Rule:
+    return lambda struct: check(getattr(struct, name))
 
 
 def _holds(validator: Callable[..., Any], parts: list[Any]) -> bool:

@@ -10,8 +10,9 @@ import asyncio
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
+import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
@@ -25,14 +26,13 @@ from shared.settings import KafkaSettings
 
 BATCH_BYTES = 900_000  # below the brokers' default limit of 1 MiB for a request's batch
 WAIT_SECONDS = 5.0
-PARTITIONS_KNOWN_SECONDS = 10.0
 BEAT_SECONDS = 5.0
 
 Headers = Sequence[tuple[str, bytes]]
 log = structlog.get_logger()
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What will stand on Kafka."""
 
     key: bytes
@@ -85,7 +85,8 @@ class Producer:
         self._unanswered: deque[Ticket] = deque()
         self._refusing: asyncio.TimerHandle | None = None
         self._lanes: dict[tuple[str, int], _Lane] = {}
-        self._partitions: dict[str, tuple[int, float]] = {}
+        self._partitions: dict[str, int] = {}
+        """How many a topic has, asked again after each beat."""
         self._client: AIOKafkaProducer | None = None
         self._crashed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if Producer.running is not None:
@@ -98,6 +99,7 @@ class Producer:
         stopped = asyncio.ensure_future(stop.wait())
         while not stopped.done() and not self._crashed.done():
             beat()
+            self._partitions.clear()
             await asyncio.wait((stopped, self._crashed), timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if self._crashed.done():
@@ -115,14 +117,12 @@ class Producer:
 
         Raises Unavailable while the topic's partitions are not known.
         """
-        now = asyncio.get_running_loop().time()
-        count, known_until = self._partitions.get(topic, (0, 0.0))
-        if known_until <= now:
+        count = self._partitions.get(topic)
+        if count is None:
             known = None if self._client is None else self._client.client.cluster.partitions_for_topic(topic)
             if not known:
                 raise Unavailable("kafka", f"the partitions of {topic} are not known yet")
-            count = len(known)
-            self._partitions[topic] = (count, now + PARTITIONS_KNOWN_SECONDS)
+            count = self._partitions[topic] = len(known)
         return zlib.crc32(key) % count
 
     def submit(self, topic: str, partition: int, records: Sequence[Record]) -> Ticket:
