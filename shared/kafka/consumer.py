@@ -34,6 +34,8 @@ BATCH = 5000
 HELD_BATCHES = 2
 """Batches that are decoded before their turn: with one alone this process would wait at the end of each transaction."""
 POLL_MILLISECONDS = 200
+GATHERED_BYTES = 256 * 1024
+"""An answer of so many bytes is not held back to gather more."""
 HEARTBEAT_SECONDS = 1.0
 STALE_BATCHES_IN_A_ROW = 3
 LAST_TURN_SECONDS = 2.0
@@ -77,8 +79,12 @@ class Consumer:
         sessions: Sessions,
         metrics: ConsumerMetrics,
         batch: int = BATCH,
+        gather_milliseconds: int | None = None,
     ) -> None:
-        """`batch` bounds the records of one transaction, which must stay far below `transaction_timeout` on any machine."""
+        """`batch` bounds the records of one transaction, which must stay far below `transaction_timeout` on any machine.
+
+        Who need not act at once says how long the broker may gather records: many small answers cost more than what is in them.
+        """
         self._kafka = kafka
         self._group = group
         self._live = frozenset(live)
@@ -87,6 +93,9 @@ class Consumer:
         self._metrics = metrics
         self._handler = handler
         self._batch = batch
+        self._gathering = (
+            {} if gather_milliseconds is None else {"fetch_min_bytes": GATHERED_BYTES, "fetch_max_wait_ms": gather_milliseconds}
+        )
         self._positions: dict[Partition, int] = {}
         self._read_until: dict[Partition, datetime] = {}
         self._in_flight: asyncio.Task[None] | None = None
@@ -314,6 +323,7 @@ class Consumer:
             beat()
             client = AIOKafkaConsumer(
                 **client_arguments(self._kafka, f"hearback-{self._group}"),
+                **self._gathering,
                 group_id=self._group,
                 auto_offset_reset="none",
                 enable_auto_commit=False,

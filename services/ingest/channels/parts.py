@@ -27,8 +27,6 @@ from shared.delivery.guard import GuardedNetwork
 from shared.delivery.secrets import SecretBox
 from shared.loops import Loop
 
-ROLES = frozenset({"channels", "pulls"})
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:

@@ -14,8 +14,6 @@ from shared.clock import Clock
 from shared.database.engine import Sessions
 from shared.loops import Loop
 
-ROLES = frozenset({"imports"})
-
 
 def import_parts(
     settings: IngestSettings, sessions: Sessions, intake: Intake, registry: CollectorRegistry, clock: Clock

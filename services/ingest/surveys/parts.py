@@ -13,7 +13,7 @@ from services.ingest.intake import Intake
 from services.ingest.personal.identities import Identities
 from services.ingest.settings import IngestSettings
 from services.ingest.surveys.api import opt_out_routes, survey_routes
-from services.ingest.surveys.consumer import BATCH, GROUP, LIVE, SurveysHandler
+from services.ingest.surveys.consumer import BATCH, GATHER_MILLISECONDS, GROUP, LIVE, SurveysHandler
 from services.ingest.surveys.domain.definition import Way
 from services.ingest.surveys.events import SurveyEvents
 from services.ingest.surveys.incentives_api import incentive_routes
@@ -47,9 +47,6 @@ from shared.kafka.metrics import ConsumerMetrics
 from shared.loops import Loop
 from shared.settings import KafkaSettings
 
-ROLES = frozenset({"surveys"})
-TOPICS = LIVE
-"""What the role reads, and may set aside."""
 PER_MINUTE, BURST = 120, 60
 """Requests of one address to the pages; an office may share one."""
 KEPT = (
@@ -113,14 +110,15 @@ def survey_parts(
             form_pages(sessions, events, visitors, public_url, clock),
         ],
         loops=[
-            Consumer(kafka=kafka, group=GROUP, live=LIVE, handler=handler, sessions=sessions, metrics=consumed, batch=BATCH),
+            Consumer(kafka=kafka, group=GROUP, live=LIVE, handler=handler, sessions=sessions, metrics=consumed, batch=BATCH,
+                     gather_milliseconds=GATHER_MILLISECONDS),
             invitation_loop(database, sessions, events, reach, timers[0]),
             wave_loop(database, sessions, reach, timers[1]),
             note_loop(database, sessions, timers[2]),
             Pruning(sessions, KEPT, "survey pruning"),
             DeliveryLoop(database, sessions, receivers, DeliveryMetrics("ingest", registry), policy),
         ],
-    )
+    )  # fmt: skip
 
 
 def _senders(settings: IngestSettings, clock: Clock, stack: AsyncExitStack) -> Senders:
