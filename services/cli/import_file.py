@@ -93,7 +93,7 @@ async def _checked(console: Console, file: Path, said: dict[str, Any], options: 
                    wanted: dict[str, Any]) -> View:  # fmt: skip
     """The import, checked as it is wanted. Raises ConfigurationError when it cannot be read."""
     async with imports_api() as api:
-        with Bar(console) as bar:
+        with Bar(console, "sending") as bar:
             api.waits = bar.waiting
             view = await api.send(file, said, bar.sending)
             view = await api.until(view["id"], {"checking"}, bar.checking)
@@ -116,7 +116,7 @@ async def start_and_follow(id: str, refused: Path, console: Console) -> None:
 async def follow(api: ImportClient, id: str, refused: Path, console: Console) -> None:
     """Show the bar until the import has ended, then its account; refused rows go into a file. Ends with exit code 1 when there are any."""
     try:
-        with Bar(console) as bar:
+        with Bar(console, "reading") as bar:
             api.waits = bar.waiting
             view = await api.until(id, {"checking", "running"}, bar.importing)
     except asyncio.CancelledError:  # Ctrl-C

@@ -1,7 +1,7 @@
 """What an import looks like in a terminal: the dry run, the bar, the account at the end."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -11,6 +11,7 @@ from rich.text import Text
 from services.cli.import_client import View
 
 ROWS_SHOWN = 5
+WIDEST_NAME = 36
 
 
 def show_preview(console: Console, view: View) -> None:
@@ -23,19 +24,16 @@ def show_preview(console: Console, view: View) -> None:
     if view["mapping"] is None:
         _say(console, "each line is an event already")
     else:
-        table = Table(
-            "column", "becomes", Column("first values", overflow="ellipsis", no_wrap=True), title=f"each row: {view['mapping']['type']}"
-        )
-        for column in preview["columns"]:
-            table.add_row(*(Text(cell) for cell in (column["name"], ", ".join(column["becomes"]) or "–", " · ".join(column["examples"]))))
-        console.print(table)
+        _say(console, f"each row: {view['mapping']['type']}")
+        console.print(_columns(preview["columns"]))
         for name, rule in view["mapping"]["fields"].items():
             if rule.get("constant") is not None:
                 _say(console, f"{name} is always {rule['constant']}")
     for event in preview["events"][:ROWS_SHOWN]:
         _say(console, json.dumps({name: event[name] for name in ("id", "time", "data")}, ensure_ascii=False))
-    taken = preview["sampled"] - len(preview["refused"])
-    _say(console, f"of the first {preview['sampled']} rows {taken} can be taken")
+    if not preview["problems"]:
+        taken = preview["sampled"] - len(preview["refused"])
+        _say(console, f"of the first {preview['sampled']} rows {taken} can be taken")
     for refused in preview["refused"][:ROWS_SHOWN]:
         _say(console, f"line {refused['line']} cannot: {refused['reason']}")
     for hint in preview["hints"]:
@@ -44,10 +42,20 @@ def show_preview(console: Console, view: View) -> None:
         _say(console, f"decide: {problem}")
 
 
+def _columns(columns: Sequence[View]) -> Table:
+    """What the columns become; their first values have the width that is left."""
+    names = (Column(name, overflow="fold", max_width=WIDEST_NAME) for name in ("column", "becomes"))
+    table = Table(*names, Column("first values", overflow="ellipsis", no_wrap=True, ratio=1), expand=True)
+    for column in columns:
+        cells = (column["name"], ", ".join(column["becomes"]) or "–", " · ".join(column["examples"]))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
+
+
 class Bar:
     """The progress bar; in what is no terminal it shows nothing."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, doing: str) -> None:
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -55,7 +63,7 @@ class Bar:
             TextColumn("{task.fields[more]}", markup=False),
         )
         self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._progress.add_task("sending", total=1.0, more="")
+        self._task = self._progress.add_task(doing, total=1.0, more="")
 
     def __enter__(self) -> "Bar":
         self._progress.start()
@@ -102,4 +110,9 @@ def _left(seconds: float | None) -> str:
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """In one line, and without what a terminal would obey: the text comes out of somebody's file."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from services.cli.import_file import follow as follow_import
 from services.cli.import_file import imports_api, start_and_follow
-from services.cli.import_screen import account
+from services.cli.import_screen import account, printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Imports, begun here or elsewhere.")
 Id = Annotated[str, typer.Argument(metavar="ID")]
@@ -44,7 +44,7 @@ async def _list() -> None:
     async with imports_api() as api:
         page = await api.ask("GET", "?limit=50")
     for view in page["items"]:
-        typer.echo(f"{view['id']}  {view['created_at'][:16]}  {view['state']:9}  {view['file_name']}: {next(account(view))}")
+        typer.echo(f"{view['id']}  {view['created_at'][:16]}  {view['state']:9}  {printable(view['file_name'])}: {next(account(view))}")
 
 
 async def _follow(id: str, refused: Path) -> None:

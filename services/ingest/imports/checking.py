@@ -85,28 +85,13 @@ class Checker:
                 await pace.turn()
             table = file.table()
             rows = await _first(table, pace)
-        problems: list[str] = []
-        hints: list[str] = []
-        if len(form.sheets) > 1:
-            others = ", ".join(sheet for sheet in form.sheets if sheet != form.sheet)
-            hints.append(f"this is the sheet {form.sheet}; the file also has {others}: say which one with sheet")
-        if mapping is None and not holds_events(form):
-            usable = [row.cells for row in rows if row.problem is None]
-            mapping, found, told = guess(table.columns, usable, one.name or _stem(one.file_name))
-            problems += found
-            hints += told
-        if mapping is not None:
-            problems += problems_of(mapping, table.columns)
-            if "id" in mapping.fields and one.name is None:
-                hints.append(UNNAMED)
+        mapping, problems, hints = _considered(one, form, table.columns, rows, mapping)
         events: list[dict[str, Any]] = []
         refused: list[RefusedView] = []
         if not problems:
             events, refused = await self._tried(one, rows, Interpreter(mapping, table.columns, zone, backfill=not one.act), now, pace)
-            if rows and len(refused) == len(rows):
+            if len(refused) == len(rows):
                 problems.append(f"none of the first {len(rows)} rows can be taken; the first: {refused[0].reason}")
-        if not rows:
-            problems.append("the file has no rows below the names of the columns")
         columns = [_column(name, place, rows, mapping) for place, name in enumerate(table.columns)]
         preview = Preview(
             columns=columns, events=events, sampled=len(rows), refused=refused[:REFUSED_SHOWN], problems=problems, hints=hints
@@ -134,6 +119,31 @@ class Checker:
             if reason is not None:
                 refused.append(RefusedView(line=row.line, reason=reason))
         return events, refused
+
+
+def _considered(
+    one: Import, form: Form, columns: Sequence[str], rows: Sequence[Row], mapping: Mapping | None
+) -> tuple[Mapping | None, list[str], list[str]]:
+    """The mapping, guessed where nobody gave one; what has to be decided before it can run, and what may be."""
+    problems: list[str] = []
+    hints: list[str] = []
+    if len(form.sheets) > 1:
+        others = ", ".join(sheet for sheet in form.sheets if sheet != form.sheet)
+        hints.append(f"this is the sheet {form.sheet}; the file also has {others}: say which one with sheet")
+    usable = [row.cells for row in rows if row.problem is None]
+    if mapping is None and not holds_events(form):
+        mapping, found, told = guess(columns, usable, one.name or _stem(one.file_name))
+        problems += found
+        hints += told
+    if mapping is not None:
+        problems += problems_of(mapping, columns)
+        if "id" in mapping.fields and one.name is None:
+            hints.append(UNNAMED)
+    if not rows:
+        problems = ["the file has no rows below the names of the columns"]
+    elif not usable:
+        problems = [f"none of the first {len(rows)} rows can be read; line {rows[0].line:,}: {rows[0].problem}"]
+    return mapping, problems, hints
 
 
 def holds_events(form: Form) -> bool:

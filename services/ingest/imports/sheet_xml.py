@@ -1,13 +1,15 @@
-"""The XML of a sheet, and of a workbook's table of texts, taken apart as it comes. Pure; holds the present row and nothing else.
+"""The XML of a sheet, and of a workbook's styles and texts, taken apart as it comes. Pure; holds the present row and nothing else.
 
 openpyxl makes a tree of each row, and of each 16 KiB at once: four times the work, in pieces that other work waits for.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol, cast
 from xml.parsers import expat
 
+from openpyxl.styles.numbers import builtin_format_code, is_date_format, is_timedelta_format
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.datetime import from_excel, from_ISO8601
 from openpyxl.utils.escape import unescape
@@ -16,7 +18,11 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 from services.ingest.imports.cells import MAX_COLUMNS, Cell, is_blank
 
 BLOCK = 4096
-_ROW, _CELL, _VALUE, _INLINE, _STRING, _TEXT, _PHONETIC = (f"{SHEET_MAIN_NS} {name}" for name in ("row", "c", "v", "is", "si", "t", "rPh"))
+_ROW, _CELL, _VALUE, _STRING, _TEXT, _PHONETIC, _FORMAT, _STYLES, _STYLE = (
+    f"{SHEET_MAIN_NS} {name}" for name in ("row", "c", "v", "si", "t", "rPh", "numFmt", "cellXfs", "xf")
+)
+_EASTERN_DATES = frozenset((*range(27, 37), *range(50, 59)))
+"""Numbers of formats that no file describes; in Chinese, Japanese and Korean they are dates and times (ECMA-376 part 1, 18.8.30)."""
 
 
 class Source(Protocol):
@@ -26,24 +32,11 @@ class Source(Protocol):
     def mark(self) -> None: ...
 
 
-class _Texts:
-    """Collects the text of a cell or of an entry of the table: that of its runs, without what says how Chinese or Japanese is read."""
+class _Part:
+    """A part of the archive."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._collects = self._phonetic = False
-        self._parts: list[str] = []
-
-    def take(self) -> str:
-        """What was collected."""
-        text = "".join(self._parts)
-        self._parts.clear()
-        self._collects = False
-        return text
-
-    def data(self, text: str) -> None:
-        if self._collects and not self._phonetic:
-            self._parts.append(text)
 
     def parse(self, ready: list[Any]) -> Iterator[list[Any]]:
         """Everything that became ready with each block of XML, which may be nothing."""
@@ -63,6 +56,64 @@ class _Texts:
 
     def end(self, name: str) -> None:
         raise NotImplementedError
+
+    def data(self, text: str) -> None:
+        """Text is of interest in some elements only."""
+
+
+class Styles(_Part):
+    """The styles of cells that are dates and times, and those that are lengths of time, by their numbers."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.dates: set[int] = set()
+        self.lengths: set[int] = set()
+        self._formats: dict[int, str] = {}
+        self._of_cells = False
+        self._count = 0
+
+    def read(self) -> Iterator[object]:
+        """Go through it; a generator, so that whoever does can pause."""
+        return self.parse([])
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == _FORMAT:
+            self._formats[int(attributes["numFmtId"])] = attributes["formatCode"]
+        elif name == _STYLES:
+            self._of_cells = True
+        elif name == _STYLE and self._of_cells:
+            number = int(attributes.get("numFmtId", 0))
+            code = self._formats.get(number) or builtin_format_code(number)
+            if is_date_format(code) or (code is None and number in _EASTERN_DATES):
+                self.dates.add(self._count)
+            if is_timedelta_format(code):
+                self.lengths.add(self._count)
+            self._count += 1
+
+    def end(self, name: str) -> None:
+        if name == _STYLES:
+            self._of_cells = False
+        self._source.mark()
+
+
+class _Texts(_Part):
+    """Collects the text of a cell or of an entry of the table: that of its runs, without what says how Chinese or Japanese is read."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._collects = self._phonetic = False
+        self._parts: list[str] = []
+
+    def take(self) -> str:
+        """What was collected."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        self._collects = False
+        return text
+
+    def data(self, text: str) -> None:
+        if self._collects and not self._phonetic:
+            self._parts.append(text)
 
 
 class Strings(_Texts):
@@ -93,12 +144,13 @@ class Strings(_Texts):
 
 
 class Rows(_Texts):
-    """The cells of a sheet. `strings` is the table of texts, `book` knows which styles are dates and where they begin to count."""
+    """The cells of a sheet. `strings` is the table of texts; dates are days since `epoch`."""
 
-    def __init__(self, source: Source, strings: Callable[[int], str], book: Any) -> None:
+    def __init__(self, source: Source, strings: Callable[[int], str], styles: Styles, epoch: datetime) -> None:
         super().__init__(source)
         self._strings = strings
-        self._book = book
+        self._styles = styles
+        self._epoch = epoch
         self._ready: list[list[Cell]] = []
         self._row = self._column = 0
         self._cells: list[Cell] = []
@@ -143,7 +195,7 @@ class Rows(_Texts):
         match self._type:
             case "n":
                 number = float(text) if any(mark in text for mark in ".eE") else int(text)
-                return self._date(number) if self._style in self._book._date_formats else number
+                return self._date(number) if self._style in self._styles.dates else number
             case "s":
                 return self._strings(int(text))
             case "str" | "inlineStr":
@@ -156,7 +208,7 @@ class Rows(_Texts):
 
     def _date(self, number: float) -> Cell:
         try:
-            return cast(Cell, from_excel(number, self._book.epoch, timedelta=self._style in self._book._timedelta_formats))
+            return cast(Cell, from_excel(number, self._epoch, timedelta=self._style in self._styles.lengths))
         except (OverflowError, ValueError):
             return None  # beyond the calendar: shown as an error by spreadsheets too
 

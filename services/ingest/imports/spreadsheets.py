@@ -3,6 +3,7 @@
 As it ships, openpyxl holds every shared text and an empty element a row, which is hundreds of megabytes for a million rows.
 """
 
+import io
 import os
 import tempfile
 import warnings
@@ -18,14 +19,13 @@ from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
 
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.styles.stylesheet import apply_stylesheet
-from openpyxl.xml.constants import SHARED_STRINGS
+from openpyxl.xml.constants import SHARED_STRINGS, STYLES_TYPE
 
 from services.ingest.imports import sheet_xml
 from services.ingest.imports.cells import Cell, Row, UnreadableFile, column_names
 
 MAX_PART_BYTES = 8 * 1024 * 1024
-"""Of a part that is read as a whole, in one go: styles, the list of sheets."""
+"""Of a part that is read as a whole, in one go: the list of sheets, what the archive holds."""
 MAX_ROW_BYTES = 8 * 1024 * 1024
 """Of what one row or one text may take."""
 _HEADER_WITHIN = 10_000
@@ -71,27 +71,34 @@ class Workbook:
             self._reader.read_workbook()
         except OSError:  # openpyxl's, where the list of sheets is missing
             raise KeyError from None
-        apply_stylesheet(self._reader.archive, self._reader.wb)
         for sheet, relation in self._reader.parser.find_sheets():
             if sheet.state == "visible" and "chartsheet" not in relation.Type:
                 self.sheets[sheet.name] = relation.target
 
     def prepare(self) -> Iterator[None]:
-        """Take over the table of texts. A generator, so that whoever runs it can pause. Raises UnreadableFile."""
-        part = self._reader.package.find(SHARED_STRINGS)  # type: ignore[no-untyped-call]
-        if part is None or part.PartName is None:
-            return
-        with _readable(), self._reader.archive.open(part.PartName[1:]) as packed:
-            for texts in sheet_xml.Strings(_Source(packed)).read():
+        """Learn which styles are dates, and take over the table of texts. A generator, so that whoever runs it can pause.
+
+        Raises UnreadableFile.
+        """
+        with _readable(), self._part(STYLES_TYPE) as styles, self._part(SHARED_STRINGS) as strings:
+            self._styles = sheet_xml.Styles(_Source(styles))
+            for _ in self._styles.read():
+                yield
+            for texts in sheet_xml.Strings(_Source(strings)).read():
                 self._strings.extend(texts)
                 yield
+
+    def _part(self, kind: str) -> IO[bytes]:
+        """The part of this kind; an archive that has none says nothing there."""
+        part = self._reader.package.find(kind)  # type: ignore[no-untyped-call]
+        return io.BytesIO(b"<none/>") if part is None else self._reader.archive.open(part.PartName[1:])
 
     def rows(self, sheet: str) -> tuple[Iterator[Sequence[Cell] | None], "_Source"]:
         """The cells of each row that is not blank, the row's number before them, None for a pause; and where the reading stands."""
         name = self.sheets[sheet]
         with _readable():
             source = _Source(self._reader.archive.open(name), self._reader.archive.getinfo(name).file_size)
-        return _rows(sheet_xml.Rows(source, self._strings.__getitem__, self._reader.wb)), source
+        return _rows(sheet_xml.Rows(source, self._strings.__getitem__, self._styles, self._reader.wb.epoch)), source
 
 
 def read(book: Workbook, sheet: str, header_row: int) -> tuple[list[str], Iterator[Row | None], "_Source"]:
@@ -195,6 +202,7 @@ def _check_parts(archive: zipfile.ZipFile, max_unpacked_bytes: int) -> None:
         whole = (
             not part.filename.startswith("xl/worksheets/")
             and "sharedStrings" not in part.filename
+            and "styles" not in part.filename
             and part.filename.endswith(("xml", "rels"))
         )
         if whole and part.file_size > MAX_PART_BYTES:

@@ -35,7 +35,7 @@ async def receiving(
     try:
         received = await _parts(sessions, tenant, id, body, max_bytes)
         if received.size_bytes == 0:
-            raise Problem(422, "empty_file", "there is no file, or it is empty: send it as the body (`curl -T answers.csv`), or as "
+            raise Problem(422, "empty_file", "there is no file, or it is empty: send it as the body (`curl -X POST -T answers.csv`) or as "
                                              "the field `file` of a form (`curl -F file=@answers.csv`)")  # fmt: skip
         yield received
     finally:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import psutil
 import pytest
 
 from tests.ingest.imports.files import workbook
@@ -98,6 +99,7 @@ async def test_a_million_rows_take_no_more_memory_than_the_first_tenth(
                 view = (await client.get(f"/v1/imports/{view['id']}")).raise_for_status().json()
                 assert view["read"] == view["accepted"] + view["duplicate"] + view["refused"]
                 peaks.append((view["read"], memory_mib(service.pid)))
+        times = psutil.Process(service.pid).cpu_times()
     finally:
         await platform.stop_all()
         await asyncio.to_thread(shutil.rmtree, tmp_path)
@@ -105,4 +107,5 @@ async def test_a_million_rows_take_no_more_memory_than_the_first_tenth(
     assert (view["state"], view["read"], view["accepted"]) == ("done", ROWS, ROWS), view["preview"] or view["detail"]
     early = next(peak for read, peak in peaks if read >= TENTH)
     print(f"{write.__name__}: {peaks[0][1]:.0f} MiB at rest, {early:.0f} MiB at {TENTH:,} rows, {peaks[-1][1]:.0f} MiB at {ROWS:,} rows")
+    print(f"{(times.user + times.system) / ROWS * 1e6:.0f} µs of CPU a row")
     assert peaks[-1][1] - early < GROWTH_MIB, peaks[:: max(1, len(peaks) // 20)]

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.ingest.imports.files import UNPACKED, content, content_of, csv_text, 
 TABLE = [["Date", "NPS", "Comment"], ["2025-01-02", "9", "Gut, größer"], ["2025-01-03", "3", "very late"]]
 CHINESE = [["日期", "评分", "评论"], ["2025-01-02", "9", "很好，谢谢你们的帮助"], ["2025-01-03", "3", "等了三个星期没有人回答"]]
 SURROGATES = st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00\r\n")
+SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%s</sheetData></worksheet>'
 CELLS = st.text(SURROGATES, max_size=20) | st.text(st.sampled_from("\"',;\t| \nab"), max_size=12)
 
 
@@ -259,12 +261,40 @@ def test_shared_texts_are_found_again_whatever_stands_in_them(tmp_path: Path) ->
     assert content_of(path).cells == [["plain"], ["two\nlines"], ["很好 👍"], ["plain"]]
 
 
+def test_a_date_in_a_chinese_format_that_the_file_does_not_describe_is_a_date(tmp_path: Path) -> None:
+    at = datetime(2025, 1, 2)  # noqa: DTZ001 - a sheet has no zones
+    path = workbook(tmp_path / "x.xlsx", [["日期"], [at]])
+    with ZipFile(path) as archive:
+        styles = re.sub(rb'(<cellXfs.*numFmtId=)"[1-9]\d*"', rb'\1"31"', archive.read("xl/styles.xml"))
+
+    read = content_of(rewritten(path, styles_xml=styles))
+
+    assert b'numFmtId="31"' in styles
+    assert read.cells == [[at]]
+
+
+def test_every_kind_of_cell_is_read_as_it_is_shown(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "x.xlsx", [["a"], ["1"]])
+    header = "".join(f'<c t="inlineStr"><is><t>{name}</t></is></c>' for name in "abcdefgh")
+    cells = (
+        '<c t="inlineStr"><is><r><t>东</t></r><r><t xml:space="preserve">京 </t></r><rPh sb="0" eb="2"><t>とうきょう</t></rPh></is></c>'
+        '<c t="str"><f>A1&amp;"x"</f><v>a_x000D_\nb</v></c><c t="b"><v>1</v></c><c t="e"><v>#N/A</v></c><c><v>1.5E3</v></c>'
+        '<c t="d"><v>2025-01-02T13:30:00</v></c><c r="H2"><v>7</v></c>'
+    )
+    sheet = SHEET.decode() % f"<row>{header}</row><row>{cells}</row>"
+
+    read = content_of(rewritten(path, sheet2_xml=sheet.encode()))
+
+    at = datetime(2025, 1, 2, 13, 30)  # noqa: DTZ001 - a sheet has no zones
+    assert read.cells == [["东京 ", "a\r\nb", True, None, 1500.0, at, None, 7]]
+    assert [row.line for row in read.rows] == [2]
+
+
 def test_broken_and_hostile_workbooks_are_refused(tmp_path: Path) -> None:
     path = workbook(tmp_path / "x.xlsx", [["a"], ["1"]])
     row = b'<row r="2"><c r="A2" t="inlineStr"><is><t>'
-    sheet = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%b</sheetData></worksheet>'
     header = b'<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row>'
-    endless = rewritten(path, sheet2_xml=sheet % (header + row + b"x" * (9 * 1024 * 1024) + b"</t></is></c></row>"))
+    endless = rewritten(path, sheet2_xml=SHEET % (header + row + b"x" * (9 * 1024 * 1024) + b"</t></is></c></row>"))
     with pytest.raises(UnreadableFile, match="takes more than 8,388,608 bytes"):
         content_of(endless)
     with pytest.raises(UnreadableFile, match="would unpack to"):
@@ -273,7 +303,7 @@ def test_broken_and_hostile_workbooks_are_refused(tmp_path: Path) -> None:
         content_of(rewritten(path, sheet2_xml=b"<worksheet><sheetData><row>"))
     with pytest.raises(UnreadableFile, match="is broken"):
         content_of(rewritten(path, workbook_xml=b"no xml"))
-    strange = sheet % (header + b'<row r="2"><c r="A2" t="s"><v>-7</v></c></row>')
+    strange = SHEET % (header + b'<row r="2"><c r="A2" t="s"><v>-7</v></c></row>')
     with pytest.raises(UnreadableFile, match="is broken"):
         content_of(rewritten(path, sheet2_xml=strange))
 
