@@ -15,7 +15,7 @@ from pydantic import Field
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Http, Outcome, Poll, Pulled, Request
 from services.ingest.adapters.conversations import of
 from services.ingest.adapters.gathering import readable
-from services.ingest.adapters.generic import Events, Options, keys, received
+from services.ingest.adapters.generic import Events, Options, received
 from services.ingest.adapters.mapping import Asked, EventMapping, Source
 from services.ingest.adapters.node import Node, json_body
 from services.ingest.adapters.questions import present
@@ -136,7 +136,6 @@ ADAPTER = Adapter(
     receive=receive,
     pull=pull,
     poll=poll,
-    keys=keys,
     unsigned_body=True,
     setup=(
         "Better: give this endpoint domain and api_key; then it asks Freshdesk's API for the ratings, and nothing is set up there",
