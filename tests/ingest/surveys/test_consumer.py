@@ -54,6 +54,17 @@ async def test_what_is_history_of_another_kind_of_another_tenant_or_too_late_ask
     assert states(await world.invitations()) == [("passed_over", "too_late")]
 
 
+@pytest.mark.parametrize("kind", ["purchased", "renewed", "churned", "referred"])
+async def test_purchases_renewals_churn_and_referrals_ask_too_where_their_values_are_as_wanted(world: World, kind: str) -> None:
+    trigger = {"type": f"customer.{kind}.v1", "where": {"customer.segment": ["vip"], "category": ["shoes"]}}
+    await world.make("after-that", triggers=[trigger])
+    for name, category in (("ann", "shoes"), ("bob", "hats")):
+        who = {"id": f"c-{name}", "email": f"{name}@example.com", "segment": "vip"}
+        await world.happen(event(f"customer.{kind}.v1", {"channel": "web", "category": category, "customer": who}, id=name))
+
+    assert [(row["contact"]["customer"], row["state"]) for row in await world.invitations()] == [("c-ann", "planned")]
+
+
 async def test_a_customer_is_not_asked_again_by_another_survey_within_its_days_but_a_follow_up_always_asks(world: World) -> None:
     await world.make("first")
     await world.make("second", fatigue_days=7)
