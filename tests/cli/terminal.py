@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from tests.cli.installation import Installation
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 class Terminal:
@@ -61,6 +61,8 @@ async def terminal(installation: Installation, *arguments: str) -> AsyncIterator
     """`hearback` with these arguments, in a terminal that is 100 columns wide."""
     ours, its = pty.openpty()
     process = await asyncio.create_subprocess_exec(
+        "env",
+        "--default-signal=INT",  # which a shell's job in the background ignores, and so would its children
         *installation.command(*arguments), cwd=installation.folder, env=installation.environment(COLUMNS="100", TERM="xterm"),
         stdin=its, stdout=its, stderr=its,
     )  # fmt: skip

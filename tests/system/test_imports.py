@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import gzip
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -126,7 +127,7 @@ async def test_a_person_sees_what_a_file_becomes_is_asked_and_may_leave_and_come
     platform: Platform, importing: Service, tmp_path: Path
 ) -> None:
     key = await platform.key("person")
-    (tmp_path / "answers.csv").write_text(answers(40_000))
+    (tmp_path / "answers.csv").write_text(answers(150_000))
     async with platform.client(importing, key) as client:
         installation = Installation.make(tmp_path, platform.kafka.bootstrap, urls={"ingest": importing.url}, key=key)
         async with terminal(installation, "import", "answers.csv") as refusing:
@@ -150,15 +151,17 @@ async def test_a_person_sees_what_a_file_becomes_is_asked_and_may_leave_and_come
             await importing.kill()
             await back.shows("does not answer")
             await importing.start()
+            await client.post(f"/v1/imports/{left['id']}/cancel")
             back_code = await back.ended()
 
     assert (code, cancelled["state"], cancelled["read"]) == (2, "cancelled", 0)
+    assert re.search(r"NPS +│ answer NPS +│ 0 · 1 · 2", refusing.screen)
     assert "nothing was sent" in refusing.screen
     assert left["state"] == "running"
     assert f"hearback imports follow {left['id']}" in leaving.screen
     assert (away_code, back_code) == (1, 1)
     assert "ingest: does not answer at" in away.screen
-    assert "read 40,002 rows: accepted 40,000, duplicate 1, refused 1" in back.screen
+    assert "the import was cancelled there; what was accepted stays" in back.screen
 
 
 @pytest.mark.skipif(not CFPB.exists(), reason=f"{CFPB.name} is not beside this checkout")
@@ -172,4 +175,5 @@ async def test_real_complaints_are_recognised_without_a_word(platform: Platform,
     with gzip.open(CFPB, "rt", newline="") as file:
         rows = len(list(csv.DictReader(file)))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Complaint ID +│ id +│", done.stdout), "long values leave no room for what a column becomes"
     assert f"read {rows:,} rows: accepted {rows:,}, duplicate 0, refused 0" in done.stdout

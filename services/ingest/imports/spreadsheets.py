@@ -56,7 +56,7 @@ class Workbook:
                 stack.enter_context(self._reader.archive)
                 self._open()
             if not self.sheets:
-                raise UnreadableFile("the file has no sheet with cells")
+                raise UnreadableFile("no visible sheet is found in the file: save it anew as .xlsx (not strict)")
             self._strings = stack.enter_context(_Strings())
             self._open_files = stack.pop_all()
         return self

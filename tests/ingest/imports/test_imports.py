@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from services.ingest.imports import store
 from services.ingest.imports.schema import import_parts, import_refused, imports
 from tests.ingest.imports.world import COMPLAINTS, World, account, complaints, sent, until
 from tests.shared.loops import running
@@ -407,3 +408,4 @@ async def test_a_batch_and_its_refused_rows_are_accounted_for_together_or_not_at
 async def _expire(world: World, id: str) -> None:
     async with world.sessions.begin() as session:
         await session.execute(sa.update(imports).where(imports.c.id == id).values(leased_until=sa.text("now() - interval '1 s'")))
+        await store.wake(session)
