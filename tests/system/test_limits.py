@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from shared.clock import utc_now
 from tests.system.platform import Platform, Service
 
 ROLES = ("events", "access")
-PER_SECOND = 50_000
+PER_SECOND, OF_A_TENANT = 50_000, 60_000
 PAUSE_SECONDS = 2
 STREAM_BYTES = 48 * 1024 * 1024
 ROOM_BYTES = 14 * 1024 * 1024
@@ -27,7 +28,8 @@ NDJSON = {"content-type": "application/x-ndjson"}
 @pytest_asyncio.fixture(scope="module")
 async def limited(platform: Platform) -> AsyncIterator[Service]:
     """An ingest with the shipped limits, but for those that would take too long to reach."""
-    limits = {"EVENTS_PER_SECOND_PER_KEY": PER_SECOND, "BURST_SECONDS": 0.1, "BODY_TIMEOUT_SECONDS": PAUSE_SECONDS,
+    limits = {"EVENTS_PER_SECOND_PER_KEY": PER_SECOND, "EVENTS_PER_SECOND_PER_TENANT": OF_A_TENANT, "BURST_SECONDS": 0.1,
+              "BODY_TIMEOUT_SECONDS": PAUSE_SECONDS,
               "MAX_STREAM_BYTES": STREAM_BYTES, "BODIES_BYTES": ROOM_BYTES}  # fmt: skip
     more = {f"HEARBACK_INGEST_{name}": str(value) for name, value in limits.items()}
     service = await platform.start("ingest", roles=ROLES, more=more)
@@ -173,3 +175,16 @@ async def test_whoever_sends_too_fast_is_told_when_to_come_again_and_comes(platf
         f"this key sends more than {PER_SECOND} events a second; send the same request again after {wait} s, and slower from then on"
     )
     assert again.status_code == 202
+
+
+async def test_all_keys_of_a_tenant_together_have_a_rate_too(platform: Platform, limited: Service) -> None:
+    batch = b"[" + b",".join(idea(f"together-{number}") for number in range(5000)) + b"]"
+    async with AsyncExitStack() as stack:
+        keys = [await platform.key("together") for _ in range(6)]
+        clients = [await stack.enter_async_context(platform.client(limited, key)) for key in keys]
+        answers = await asyncio.gather(*(client.post("/v1/events", content=batch) for client in clients))
+
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert {answer.status_code for answer in answers} == {202, 429}
+    assert {(answer.json()["limit"], answer.json()["events_per_second"]) for answer in refused} == {("tenant", OF_A_TENANT)}
+    assert all("this tenant sends more than 60000 events a second" in answer.json()["detail"] for answer in refused)
