@@ -171,6 +171,10 @@ class Intake:
         judge = self.judge_of(tenant, source=source, now=now, traceparent=traceparent, may_backfill=may_backfill, region=region)
         return judge(item, id, place)
 
+    def redacted(self, tenant: str, text: str) -> str:
+        """What somebody typed, as this tenant wants it kept beside its events. Raises Unavailable as `judge` does."""
+        return self._policies.of(tenant).redacted(text)
+
     async def publish(self, accepted: Sequence[Accepted], *, bulk: bool = False) -> Sequence[Accepted]:
         """Put the records on Kafka and return those that are acknowledged. Raises Unavailable when none is.
 

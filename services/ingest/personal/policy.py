@@ -47,6 +47,10 @@ class Policy:
         _normalise(customer, region or self._region)
         return self._sealer.seal({kind: customer.get(kind) for kind in ("email", "phone")})
 
+    def redacted(self, text: str) -> str:
+        """What somebody typed, as it may be kept."""
+        return text if self._redactor is None else self._redactor.redact(text)
+
     def applied(self, event: Submitted, region: str | None) -> Submitted:
         """The event as it may go on. `region` is that of the way in, where it has one of its own."""
         data = _decode(event.data)

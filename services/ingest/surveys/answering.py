@@ -51,7 +51,7 @@ async def answer(
     messages, the pace says nothing. Does not commit.
     """
     invitation = await opened(session, events, invitation, now)
-    given = {**invitation.given, **sent}
+    given = {**invitation.given, **events.redacted(invitation.tenant, sent)}
     if given == dict(invitation.given):
         return invitation
     questions = block_for(survey.document, invitation.number)

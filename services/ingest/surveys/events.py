@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, Counter
 
 from services.ingest.intake import Intake
-from services.ingest.surveys.domain.answers import answers
+from services.ingest.surveys.domain.answers import Given, answers
 from services.ingest.surveys.domain.definition import Way
 from services.ingest.surveys.domain.questions import Question
 from services.ingest.surveys.store.invitations import Invitation
@@ -37,6 +37,14 @@ class SurveyEvents:
     def coupon_missing(self) -> None:
         """Somebody has earned a code, and there is none."""
         self._coupons_missing.inc()
+
+    def redacted(self, tenant: str, sent: Mapping[str, Given | None]) -> dict[str, Given | None]:
+        """Answers by question as they may be kept: what was typed has the tenant's marks, also when its author comes back to it."""
+
+        def marked(given: Given) -> Given:
+            return {field: self._intake.redacted(tenant, str(value)) if field == "text" else value for field, value in given.items()}
+
+        return {question: given and marked(given) for question, given in sent.items()}
 
     def contact(self, invitation: Invitation, what: Literal["sent", "opened", "failed"], now: datetime) -> list[OutboxRecord]:
         """A survey was sent, visited, or could not be sent for the invitation's reason."""

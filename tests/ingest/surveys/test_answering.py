@@ -8,6 +8,8 @@ import pytest
 
 from services.ingest.channels.pruning import Pruning
 from services.ingest.surveys.parts import KEPT
+from shared.clock import utc_now
+from shared.contracts.access import TenantRecord
 from tests.ingest.surveys.world import World, contact
 
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -50,6 +52,21 @@ async def test_each_answer_is_saved_as_the_next_revision_of_one_event_whose_id_i
     assert [one["id"] for one in await world.said("survey_")][:2] == [f"{invitation['id']}:sent", f"{invitation['id']}:opened"]
     assert invitation["finished_at"] is not None
     assert (last["tags"], invitation["flags"]) == ({"flags": "speeder"}, ["speeder"])  # five answers in no time
+
+
+async def test_what_is_kept_to_go_on_with_is_redacted_as_the_event_is_and_the_same_again_changes_nothing(world: World) -> None:
+    world.tenants["acme"] = TenantRecord(tenant="acme", name="Acme", created_at=utc_now(), redaction=True)
+    await world.make("after-contact")
+    page = await world.link("after-contact")
+    async with world.client() as client:
+        for _ in range(2):
+            await give(client, page, "improve", text="write to ann@example.com")
+        shown = await client.get(f"{page}?q=improve")
+
+    [invitation], [answered] = await world.invitations(), await world.said("answered")
+    assert invitation["given"] == {"improve": {"text": "write to [email]"}}
+    assert answered["data"]["answers"][0]["text"] == "write to [email]"
+    assert "write to [email]" in shown.text and "ann@example.com" not in shown.text
 
 
 async def test_a_visit_is_no_answer_however_often_and_with_whatever_score_in_its_address(world: World) -> None:

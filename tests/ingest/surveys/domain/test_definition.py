@@ -93,6 +93,8 @@ def test_every_customer_gets_one_of_the_blocks(number: int) -> None:
         ({"mode": "wave"}, "belong together"),
         ({"earliest_hours": 48, "latest_hours": 24}, "greater than earliest_hours"),
         ({"quiet": {"since": "09:00", "until": "09:00"}}, "no time to send"),
+        ({"quiet": {"since": "20:00Z", "until": "09:00"}}, "without an offset"),
+        ({"quiet": {"since": 72_000, "until": 32_400}}, "without an offset"),
         ({"questions": []}, "at least 1 item"),
         ({"surprise": 1}, "not permitted"),
     ],
