@@ -5,7 +5,7 @@ and is still open, that invitation's answers get their next revision; where it s
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -35,6 +35,8 @@ ANSWERING: dict[str, frozenset[Way]] = {
     "chat": frozenset({"chat"}),
 }
 """By the channel of a message, the ways of the invitations that it may answer."""
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""Ours and a network's, which may also tell whole seconds only."""
 
 
 async def hear(session: AsyncSession, reach: Reach, events: SurveyEvents, messages: Sequence[Event], now: datetime) -> None:
@@ -49,10 +51,7 @@ async def hear(session: AsyncSession, reach: Reach, events: SurveyEvents, messag
             await opt_out(session, event.tenant, keys, via="message", now=now)
     waiting = {(one.tenant, one.id): one for one in await _asked(session, {(one.tenant, key) for one, keys in heard for key in keys})}
     for event, keys in heard:
-        ways = ANSWERING[event.data.channel]
-        mine = [
-            one for one in waiting.values() if one.tenant == event.tenant and one.way in ways and not set(keys).isdisjoint(one.person_keys)
-        ]
+        mine = [one for one in waiting.values() if _may_answer(event, keys, one)]
         if not mine:
             continue
         latest = max(mine, key=lambda one: (one.sent_at or one.created_at, one.id))
@@ -61,6 +60,12 @@ async def hear(session: AsyncSession, reach: Reach, events: SurveyEvents, messag
             waiting[answered.tenant, answered.id] = answered
         if answered is not None and answered.finished_at is not None:
             del waiting[answered.tenant, answered.id]
+
+
+def _may_answer(event: Event, keys: Sequence[str], invitation: Invitation) -> bool:
+    """Whether it is the same person, on the channel on which they were asked, and after they were."""
+    same = event.tenant == invitation.tenant and not set(keys).isdisjoint(invitation.person_keys)
+    return same and invitation.way in ANSWERING[event.data.channel] and event.time > invitation.created_at - CLOCKS_DIFFER
 
 
 async def reply(session: AsyncSession, events: SurveyEvents, invitation: Invitation, text: str, now: datetime) -> Invitation | None:

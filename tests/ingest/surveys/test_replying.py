@@ -1,9 +1,11 @@
 """Answers that come back as messages: matched to the open invitation of the same address, once, beside the message itself."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from shared.clock import utc_now
 from tests.ingest.surveys.world import World, document, event
 
 PHONE, OPENID = "+4915112345678", "oAbC-1"
@@ -12,9 +14,9 @@ BY_REPLY = {"mode": "instant", "wave": None, "by_reply": True, "questions": [NPS
 """A score and its reason."""
 
 
-def message(text: str, name: str, *, channel: str = "sms", **customer: Any) -> Any:
+def message(text: str, name: str, *, channel: str = "sms", at: datetime | None = None, **customer: Any) -> Any:
     data = {"channel": channel, "text": text, "customer": customer or {"phone": PHONE}}
-    return event("feedback.message_received.v1", data, id=name)
+    return event("feedback.message_received.v1", data, id=name, at=at)
 
 
 async def texted(world: World, survey: str = "nps", phone: str = PHONE) -> None:
@@ -60,16 +62,22 @@ async def test_words_beside_the_number_answer_at_once_and_nothing_more_is_asked(
 
 
 @pytest.mark.parametrize(
-    "reply",
-    [message("when do you open?", "m"), message("12", "m"), message("9", "m", phone="+4930123456"),
-     message("9", "m", channel="chat", phone=PHONE), message("9", "m", channel="email", phone=PHONE)],
-    ids=["words", "off the scale", "another number", "another channel", "a mail"],
-)  # fmt: skip
-async def test_what_is_no_answer_or_comes_from_elsewhere_stays_a_message(world: World, reply: Any) -> None:
+    ("text", "more"),
+    [
+        ("when do you open?", {}),
+        ("12", {}),
+        ("9", {"phone": "+4930123456"}),
+        ("9", {"at": utc_now() - timedelta(hours=1)}),
+        ("9", {"channel": "chat", "phone": PHONE}),
+        ("9", {"channel": "email", "phone": PHONE}),
+    ],
+    ids=["words", "off the scale", "another number", "before the question", "another channel", "a mail"],
+)
+async def test_what_is_no_answer_or_comes_from_elsewhere_stays_a_message(world: World, text: str, more: dict[str, Any]) -> None:
     await world.make("nps", "nps", **BY_REPLY)
     await texted(world)
 
-    await world.happen(reply)
+    await world.happen(message(text, "m-1", **more))
 
     assert await world.said("answered") == []
     assert await world.rows("SELECT * FROM survey_replies") == []
