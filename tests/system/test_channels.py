@@ -1,8 +1,9 @@
 """A vendor connected to a running platform: its signed answers become numbers, what it should not send leaves nothing, what it only
-announces is fetched through the death of the process that fetches it."""
+announces is fetched through the death of the process that fetches it, and a flood at one address is the matter of that one alone."""
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -140,3 +141,22 @@ async def test_what_was_only_announced_arrives_through_a_kill_of_the_process_tha
     assert {event["id"] for event in events} == set(ids)
     assert {event["source"] for event in events} == {f"/channels/loopback/{endpoint}"}
     assert [asked.query.get("page") for asked in vendor.asked] == [None, "1", "1", "2"]
+
+
+async def test_a_flood_at_one_endpoint_is_refused_in_time_and_the_others_are_taken(platform: Platform, client: httpx.AsyncClient) -> None:
+    flooded, quiet = await connect(client, name="flooded"), await connect(client, name="quiet")
+    pace = {"HEARBACK_INGEST_REQUESTS_PER_SECOND_PER_ENDPOINT": "0.05"}
+    other = await platform.start("ingest", roles=["channels"], more=pace)
+    async with platform.client(other, str(client.headers["authorization"]).partition(" ")[2]) as there:
+        forged = form_response("x" * 200_000)
+        flood = await asyncio.gather(*(submit(there, flooded, forged, "another secret") for _ in range(40)))
+        late, beside = await submit(there, flooded, form_response()), await submit(there, quiet, form_response())
+    await platform.stop(other)  # which writes what it has counted
+    state = (await client.get(f"/v1/endpoints/{flooded}")).json()
+
+    told = Counter(answer.status_code for answer in flood)
+    assert set(told) == {401, 429}
+    assert told[401] < told[429]
+    assert all(1 <= int(answer.headers["retry-after"]) <= 20 for answer in flood if answer.status_code == 429)
+    assert (late.status_code, beside.status_code) == (429, 200)
+    assert state["refused"] == {"wrong_signature": told[401], "too_fast": told[429] + 1}
