@@ -1,7 +1,8 @@
 """Ingest, one worker with keys, limits and metrics on: single events over 64 connections, and batches of 500 over 4.
 
-`python -m bench.ingest [single] [batch]`: one of the two, or both. Beside the rate it states what a server costs: memory, and CPU
-seconds for 1,000 events. Peer: FastAPI + pydantic + `send_and_wait`. Limit: a bare ASGI callable with the same micro-batches.
+`python -m bench.ingest [single] [batch] [whole]`: one of the two, or both; `whole`: in a process with all roles, as `make run` has it.
+Beside the rate it states what a server costs: memory, and CPU seconds for 1,000 events. Peer: FastAPI + pydantic + `send_and_wait`.
+Limit: a bare ASGI callable with the same micro-batches.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import itertools
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,10 +18,13 @@ from pathlib import Path
 
 import httpx
 import uvloop
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from bench import load
 from bench.rounds import interleave, record
+from bench.servers import TOPIC
 from services.cli.stack.ports import free_port
+from shared.contracts.topics import FEEDBACK_EVENTS, TOPICS
 from tests.servers import KafkaServer, PostgresServer
 from tests.system.platform import Platform
 
@@ -83,6 +87,14 @@ def requests(path: str, key: str, size: int) -> Callable[[], bytes]:
     return request
 
 
+async def make_topic(bootstrap: str) -> None:
+    """The topic of peer and limit."""
+    admin, like = AIOKafkaAdminClient(bootstrap_servers=bootstrap), TOPICS[FEEDBACK_EVENTS]
+    await admin.start()
+    await admin.create_topics([NewTopic(TOPIC, like.partitions, 1, topic_configs=like.configuration())])
+    await admin.close()
+
+
 async def start_other(module: str, bootstrap: str) -> tuple[asyncio.subprocess.Process, int]:
     """The peer or the limit, ready."""
     port = free_port()
@@ -104,14 +116,16 @@ async def main() -> None:
         kafka, postgres = await KafkaServer.start(Path(folder)), await PostgresServer.start(Path(folder))
         platform = Platform(kafka, postgres, Path(folder))
         await platform.prepare("ingest")
-        ingest = await platform.start("ingest", roles=ROLES)
+        await make_topic(kafka.bootstrap)
+        wanted = set(sys.argv[1:])
+        ingest = await platform.start("ingest", roles=() if "whole" in wanted else ROLES)
         key = await platform.key("bench")
         async with platform.client(ingest, key):
             pass
         others = {name: await start_other(name, kafka.bootstrap) for name in ("peer", "limit")}
         targets = {name: Target(process.pid, port, "/one", "/many") for name, (process, port) in others.items()}
         targets["ours"] = Target(ingest.pid, ingest.port)
-        await measure(targets, key, sys.argv[1:] or ["single", "batch"])
+        await measure("ingest_whole" if "whole" in wanted else "ingest", targets, key, wanted - {"whole"} or {"single", "batch"})
         for process, _ in others.values():
             process.terminate()
             await process.wait()
@@ -120,20 +134,20 @@ async def main() -> None:
         await postgres.stop()
 
 
-async def measure(targets: Mapping[str, Target], key: str, wanted: Sequence[str]) -> None:
+async def measure(name: str, targets: Mapping[str, Target], key: str, wanted: Collection[str]) -> None:
     """The wanted figures, and what they cost."""
-    record("ingest_memory_at_rest", {name: [target.megabytes()] for name, target in targets.items()}, "MB", 0.0)
+    record(f"{name}_memory_at_rest", {which: [target.megabytes()] for which, target in targets.items()}, "MB", 0.0)
     if "single" in wanted:
         rounds, steal = await compare(targets, key, size=1, connections=64)
-        record("ingest_single", per_round(rounds, "per_second"), "requests/s", steal)
-        record("ingest_single_p99", per_round(rounds, "p99_ms"), "ms", steal)
-        record("ingest_cpu_single", per_round(rounds, "cpu"), "CPU milliseconds per 1,000 events", steal)
-        record("ingest_memory_single", per_round(rounds, "megabytes"), "MB", steal)
+        record(f"{name}_single", per_round(rounds, "per_second"), "requests/s", steal)
+        record(f"{name}_single_p99", per_round(rounds, "p99_ms"), "ms", steal)
+        record(f"{name}_cpu_single", per_round(rounds, "cpu"), "CPU milliseconds per 1,000 events", steal)
+        record(f"{name}_memory_single", per_round(rounds, "megabytes"), "MB", steal)
     if "batch" in wanted:
         rounds, steal = await compare(targets, key, size=500, connections=4)
-        record("ingest_batch", per_round(rounds, "per_second"), "events/s", steal)
-        record("ingest_cpu_batch", per_round(rounds, "cpu"), "CPU milliseconds per 1,000 events", steal)
-        record("ingest_memory_batch", per_round(rounds, "megabytes"), "MB", steal)
+        record(f"{name}_batch", per_round(rounds, "per_second"), "events/s", steal)
+        record(f"{name}_cpu_batch", per_round(rounds, "cpu"), "CPU milliseconds per 1,000 events", steal)
+        record(f"{name}_memory_batch", per_round(rounds, "megabytes"), "MB", steal)
 
 
 async def compare(targets: Mapping[str, Target], key: str, *, size: int, connections: int) -> tuple[dict[str, list[Round]], float]:

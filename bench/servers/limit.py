@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from shared.contracts.topics import FEEDBACK_EVENTS
+from bench.servers import TOPIC
 from shared.kafka.producer import Producer, Record
 from shared.settings import KafkaSettings, load
 from shared.web.health import Health
@@ -40,14 +40,14 @@ class Bare:
         for value in values:
             self._next += 1
             key = b"%d" % self._next
-            lanes.setdefault(self._producer.partition_for(FEEDBACK_EVENTS, key), []).append(Record(key, value))
-        for ticket in [self._producer.submit(FEEDBACK_EVENTS, partition, records) for partition, records in lanes.items()]:
+            lanes.setdefault(self._producer.partition_for(TOPIC, key), []).append(Record(key, value))
+        for ticket in [self._producer.submit(TOPIC, partition, records) for partition, records in lanes.items()]:
             await ticket.done
 
 
 async def main() -> None:
     """Serve until SIGTERM."""
-    producer = Producer(load(KafkaSettings), "limit", [FEEDBACK_EVENTS])
+    producer = Producer(load(KafkaSettings), "limit", [TOPIC])
     await run_process(Bare(producer), host="127.0.0.1", port=int(os.environ["PORT"]), loops=[producer], health=Health(), drain_seconds=5)
     await producer.close()
 

@@ -12,6 +12,8 @@ from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, Field
 
+from bench.servers import TOPIC
+
 
 class Answer(BaseModel):
     """One answer of a survey."""
@@ -54,14 +56,14 @@ app = FastAPI(lifespan=lifespan)
 
 @app.post("/one", status_code=202)
 async def one(event: Event, request: Request) -> dict[str, int]:
-    await request.app.state.producer.send_and_wait("feedback.events.v1", event.model_dump_json().encode(), key=event.id.encode())
+    await request.app.state.producer.send_and_wait(TOPIC, event.model_dump_json().encode(), key=event.id.encode())
     return {"accepted": 1}
 
 
 @app.post("/many", status_code=202)
 async def many(events: list[Event], request: Request) -> dict[str, int]:
     producer = request.app.state.producer
-    sent = [await producer.send("feedback.events.v1", event.model_dump_json().encode(), key=event.id.encode()) for event in events]
+    sent = [await producer.send(TOPIC, event.model_dump_json().encode(), key=event.id.encode()) for event in events]
     await asyncio.gather(*sent)
     return {"accepted": len(events)}
 

@@ -8,7 +8,6 @@ depend on Kafka being there.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -84,8 +83,7 @@ class Share:
         turn.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(msgspec.Struct, frozen=True):
     """Judges events that come together: a tenant's, by one way in, at one time. Made by `Intake.judge_of`."""
 
     max_event_bytes: int

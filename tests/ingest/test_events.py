@@ -143,6 +143,12 @@ async def test_the_same_id_of_another_source_or_tenant_is_no_duplicate(log: Part
     assert other_source["duplicates"] == other_tenant["duplicates"] == []
 
 
+async def test_an_event_that_stands_twice_in_a_request_is_a_duplicate_the_second_time(log: Partitions) -> None:
+    answer = told(await post(events_on(log), [idea(id="1"), idea(id="2"), idea(id="1"), idea(id="1", revision=2)]))
+
+    assert (answer["accepted"], answer["duplicates"]) == (4, [2])
+
+
 async def test_no_more_ids_are_remembered_than_configured_and_the_oldest_go_first(log: Partitions) -> None:
     events = events_on(log)
     for number in range(101):
