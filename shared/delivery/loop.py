@@ -7,27 +7,26 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database.engine import Sessions
-from shared.database.sqlstates import typed_database_errors
+from shared.database.insisting import insist
 from shared.database.timers import HELD_SECONDS, LONGEST_SLEEP_SECONDS, Listener, look_whenever_heard
 from shared.delivery.delivery import DEFAULT_POLICY, Delivery, DeliveryPolicy, Outcome, Verdict
 from shared.delivery.metrics import DeliveryMetrics
 from shared.delivery.secrets import UnreadableSecret
 from shared.delivery.store import CHANNEL, claim, seconds_until_next, settle
 from shared.errors import Unavailable
-from shared.loops import Beat, backoff
+from shared.loops import Beat
 from shared.observability.tracing import Attributes, Span, span
 from shared.settings import DatabaseSettings
 
 Send = Callable[[Delivery], Awaitable[Outcome]]
 """Sends one delivery, to a place that it already knows; raises nothing that can be foreseen."""
 
-T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -105,7 +104,7 @@ class DeliveryLoop:
         if outcome is None:
             return
         _note(attempt, delivery, outcome)
-        settled = await self._insist(lambda session: self._write(session, delivery, outcome), lease_ends)
+        settled = await insist(self._sessions, lambda session: self._write(session, delivery, outcome), lease_ends)
         if settled is None:
             log.warning("result of a stale attempt", action="delivery_stale", delivery=str(delivery.id), attempt=delivery.attempt)
             return
@@ -116,7 +115,7 @@ class DeliveryLoop:
     async def _outcome(self, delivery: Delivery, lease_ends: float) -> Outcome | None:
         """Send it; None when so much of the lease is gone that somebody else might send it as well."""
         try:
-            send = await self._insist(lambda session: self._receivers.sender(session, delivery), lease_ends)
+            send = await insist(self._sessions, lambda session: self._receivers.sender(session, delivery), lease_ends)
         except UnreadableSecret as unreadable:
             return Outcome(Verdict.AGAIN, str(unreadable))
         if send is None:
@@ -134,19 +133,6 @@ class DeliveryLoop:
         if settled is not None:
             await self._receivers.attempted(session, settled, outcome)
         return settled
-
-    async def _insist(self, work: Callable[[AsyncSession], Awaitable[T]], until: float) -> T:
-        """Do `work` in a transaction, again while PostgreSQL is away. Raises Unavailable when `until` has passed."""
-        for pause in backoff():
-            try:
-                with typed_database_errors():
-                    async with self._sessions.begin() as session:
-                        return await work(session)
-            except Unavailable:
-                if asyncio.get_running_loop().time() + pause > until:
-                    raise
-                await asyncio.sleep(pause)
-        raise AssertionError("back-off has no end")
 
 
 def _note(attempt: Span, delivery: Delivery, outcome: Outcome) -> None:

@@ -5,7 +5,7 @@ Whoever dies in between leaves a lease that ends; another replica then does the 
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
@@ -26,12 +26,12 @@ from services.ingest.channels.tally import Tally
 from services.ingest.intake import Intake
 from shared.clock import Clock
 from shared.database.engine import Sessions
+from shared.database.insisting import insist
 from shared.database.outbox import enqueue
-from shared.database.sqlstates import typed_database_errors
 from shared.database.timers import HELD_SECONDS, LONGEST_SLEEP_SECONDS, Listener, look_whenever_heard
 from shared.delivery.secrets import SecretBox, UnreadableSecret
 from shared.errors import Unavailable
-from shared.loops import Beat, backoff
+from shared.loops import Beat
 from shared.observability.tracing import span, traceparent_from
 from shared.settings import DatabaseSettings
 
@@ -134,7 +134,7 @@ class PullLoop:
         if (reason := _not_read(result, judged)) is not None:
             assert self._box is not None  # without it no endpoint can be opened
             unread = await seal(self._box, [Unread(Step(job.fetch(self._box), began, calls.replies), reason)])
-        told = await self._insist(lambda session: self._write(session, job, result, judged, unread, rest), lease_ends)
+        told = await insist(self._sessions, lambda session: self._write(session, job, result, judged, unread, rest), lease_ends)
         self._metrics.stepped(job.channel, told)
         if isinstance(result, Failure):
             log.warning("a step failed", action="pull_failed", channel=job.channel, result=told, detail=result.detail)
@@ -197,19 +197,6 @@ class PullLoop:
         assert self._box is not None
         await fetches.write_back(session, job, after_step(present, result, self._box, now), rest)
         return "done"
-
-    async def _insist(self, work: Callable[[AsyncSession], Awaitable[str]], until: float) -> str:
-        """Do `work` in a transaction, again while PostgreSQL is away. Raises Unavailable when `until` has passed."""
-        for pause in backoff():
-            try:
-                with typed_database_errors():
-                    async with self._sessions.begin() as session:
-                        return await work(session)
-            except Unavailable:
-                if asyncio.get_running_loop().time() + pause > until:
-                    raise
-                await asyncio.sleep(pause)
-        raise AssertionError("back-off has no end")
 
 
 def _not_read(result: Pulled | Failure, judged: Judged) -> str | None:
