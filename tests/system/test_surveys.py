@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx
 
+from shared.clock import utc_now
 from shared.contracts.topics import FEEDBACK_EVENTS
 from tests.ingest.surveys.world import document
 from tests.shared.delivery.test_mail import Mailbox
@@ -116,12 +117,12 @@ async def test_who_walks_in_and_who_writes_back_become_numbers(platform: Platfor
         assert made.status_code == 201, made.text
         place = (await client.post("/v1/surveys/instant/places", json={"touchpoint": "till 3", "kiosk": True})).json()
         path = f"/s/at/{place['id']}"
-        [visit] = re.findall(r'name="visit" value="([^"]+)"', (await client.get(path)).text)
+        visit = re.findall(r'name="visit" value="([^"]+)"', (await client.get(path)).text)[0]
         walked_in = await client.post(path, data={"visit": visit, "question": "recommend", "score": "10"})
         asked = {"way": "chat", "people": [{"customer": {"id": writer}, "touchpoint": "chat"}]}
         [begun] = (await client.post("/v1/surveys/instant/invitations", json=asked)).json()["items"]
         said = {"channel": "messaging", "text": "九分", "customer": {"id": writer}}
-        message = {"type": "feedback.message_received.v1", "id": "m-1", "source": "/channels/whatsapp/w", "time": completed("", "")["time"]}
+        message = {"type": "feedback.message_received.v1", "id": "m-1", "source": "/channels/whatsapp/w", "time": utc_now().isoformat()}
         assert (await client.post("/v1/events", json=[{**message, "data": said}] * 2)).status_code == 202
         events = await survey_events(platform, since, tenant, 4)
     async with platform.client(scoring, key) as reading, asyncio.timeout(PATIENCE_SECONDS):
