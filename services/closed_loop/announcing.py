@@ -4,9 +4,9 @@ The id of an event follows from what it says, so that whatever happens twice bea
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.closed_loop.domain.case import Case, CaseFile
 from services.closed_loop.domain.case_clock import ClockChange
@@ -14,7 +14,7 @@ from services.closed_loop.domain.decisions import Decision
 from services.closed_loop.store import Entry
 from shared.contracts.cases import CaseEvent
 from shared.contracts.clocks import ClockEvent
-from shared.contracts.decoding import encode_own
+from shared.contracts.decoding import encode_own, fast
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.contracts.fields import Origin, Record, Versioned
 from shared.contracts.identity import event_hash
@@ -24,6 +24,8 @@ from shared.observability.tracing import HEADER
 
 SOURCE = "/closed_loop/cases"
 TIMER = "timer"
+_ClockEvent, _Versioned = fast(ClockEvent), fast(Versioned)
+"""Of clocks there are many to a case, and many are due at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,15 @@ class Announcement:
     entries: list[Entry]
 
 
-def announce(decision: Decision, doing: Doing, now: datetime) -> Announcement:
-    """Number and write down what a decision announces: the change of the case first, then that of its clocks."""
+class Said(NamedTuple):
+    """What a decision announces, in its order."""
+
+    records: list[OutboxRecord]
+    entries: list[Entry]
+
+
+def say(decision: Decision, doing: Doing, now: datetime) -> Said:
+    """Write down what a decision announces: the change of the case first, then that of its clocks. Records are numbered on."""
     case = decision.file.case
     said: list[tuple[str, str, Record]] = []
     entries = []
@@ -61,25 +70,32 @@ def announce(decision: Decision, doing: Doing, now: datetime) -> Announcement:
         said.append((f"clock.{change.type}.v1", _told_as(change, case.version), _clock_event(case, change)))
         entries.append(_clock_entry(case, change, now))
     headers = (CONTENT_TYPE,) if doing.traceparent is None else (CONTENT_TYPE, (HEADER, doing.traceparent))
+    named = f"{case.tenant}:{case.id}"
     records = []
     for sequence, (type, told_as, data) in enumerate(said, case.sequence + 1):
-        id = str(event_hash(f"{case.tenant}:{case.id}", f"{type}:{told_as}"))
+        id = str(event_hash(named, f"{type}:{told_as}"))
         value = encode_own(
             type, id=id, source=SOURCE, tenant=case.tenant, time=now, data=data, subject=case.id, sequence=sequence, backfill=case.silent
         )
-        records.append(OutboxRecord(CASES_EVENTS, f"{case.tenant}:{case.id}".encode(), value, headers))
-    numbered = case.numbered(case.sequence + len(records))
+        records.append(OutboxRecord(CASES_EVENTS, named.encode(), value, headers))
+    return Said(records, entries)
+
+
+def announce(decision: Decision, doing: Doing, now: datetime) -> Announcement:
+    """What a decision announces, and the case file numbered on."""
+    records, entries = say(decision, doing, now)
+    case = decision.file.case
+    numbered = replace(case, sequence=case.sequence + len(records))
     return Announcement(CaseFile(numbered, decision.file.clocks), records, entries)
 
 
-def together(announcements: Iterable[Announcement]) -> tuple[list[OutboxRecord], list[Entry]]:
-    """The records and entries of several announcements."""
-    records: list[OutboxRecord] = []
-    entries: list[Entry] = []
-    for announcement in announcements:
-        records += announcement.records
-        entries += announcement.entries
-    return records, entries
+def together(several: Iterable[Announcement | Said]) -> Said:
+    """The records and entries of several."""
+    found = Said([], [])
+    for one in several:
+        found.records.extend(one.records)
+        found.entries.extend(one.entries)
+    return found
 
 
 def _told_as(change: ClockChange, version: int) -> str:
@@ -111,7 +127,7 @@ def _case_event(case: Case, doing: Doing) -> CaseEvent:
 
 
 def _clock_event(case: Case, change: ClockChange) -> ClockEvent:
-    return ClockEvent(
+    return _ClockEvent(
         case=case.id,
         version=case.version,
         clock=change.clock,
@@ -121,8 +137,8 @@ def _clock_event(case: Case, change: ClockChange) -> ClockEvent:
         due_at=change.due_at,
         percent=change.percent,
         breached_at=change.breached_at,
-        policy=Versioned(id=case.policy, version=case.policy_version),
-        calendar=Versioned(id=change.calendar_id, version=change.calendar_version),
+        policy=_Versioned(id=case.policy, version=case.policy_version),
+        calendar=_Versioned(id=change.calendar_id, version=change.calendar_version),
         reason=change.reason,
     )
 

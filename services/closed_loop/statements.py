@@ -63,10 +63,32 @@ ANNOUNCEMENTS = sa.text(f"""
     FROM {_WANTED} JOIN clock_announcements a ON a.tenant = wanted.tenant AND a.clock = wanted.id
 """)
 
+# With something unread, only what was due before it may fire, or has waited long enough. Whoever holds a case is changing it and will set
+# its timers anew, so it is skipped: the row of the case is the lock. The clock's is locked too because PostgreSQL looks only at locked rows
+# again, and what another transaction has just fired is due no more. Each severity is looked up as far as it is needed.
+CLAIM_DUE = sa.text(f"""
+    WITH due_by AS MATERIALIZED (
+        SELECT least(now(), greatest(
+            coalesce(min(oldest_unread) - interval '1 microsecond', now()), now() - CAST(:longest AS interval)
+        )) AS at
+        FROM consumer_offsets WHERE consumer_group = :group AND topic = ANY(CAST(:live AS text[]))
+    )
+    SELECT severity.rank, due.* FROM unnest(CAST(:severities AS text[])) WITH ORDINALITY AS severity (name, rank)
+    CROSS JOIN LATERAL (
+        SELECT k.id, k.next_at, {", ".join(f"c.{name} AS case_{name}" for name in CASE_COLUMNS)}
+        FROM clocks k JOIN cases c ON c.tenant = k.tenant AND c.id = k.case_id
+        WHERE k.severity = severity.name AND k.next_at <= (SELECT at FROM due_by)
+        ORDER BY k.next_at
+        LIMIT :limit
+        FOR UPDATE OF c, k SKIP LOCKED
+    ) AS due
+    LIMIT :limit
+""")
+
 NUMBER_CASES = sa.text("""
-    UPDATE cases SET sequence = new.sequence
-    FROM unnest(CAST(:tenant AS text[]), CAST(:id AS text[]), CAST(:sequence AS bigint[])) AS new (tenant, id, sequence)
-    WHERE cases.tenant = new.tenant AND cases.id = new.id
+    UPDATE cases SET sequence = sequence + said.records
+    FROM unnest(CAST(:tenants AS text[]), CAST(:ids AS text[]), CAST(:records AS int[])) AS said (tenant, id, records)
+    WHERE cases.tenant = said.tenant AND cases.id = said.id
 """)
 UPDATE_CLOCKS = sa.text(f"""
     UPDATE clocks SET {_values(READING_COLUMNS)} FROM {_new(clocks, ("tenant", "id", *READING_COLUMNS))}

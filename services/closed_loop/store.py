@@ -52,9 +52,9 @@ class CaseKey(NamedTuple):
 
 
 class DueClock(NamedTuple):
-    """A clock whose timer is to fire, of a case that the transaction has locked."""
+    """A clock whose timer is to fire, with its case, which the transaction has locked."""
 
-    case: CaseKey
+    case: Case
     id: str
     next_at: datetime
 
@@ -125,15 +125,15 @@ async def load(session: AsyncSession, calendars: Calendars, keys: Collection[Cas
     for some in (ordered[first : first + AT_ONCE] for first in range(0, len(ordered), AT_ONCE)):
         rows = (await session.execute(statements.LOCKED_CASES if lock else statements.CASES, keyed(some))).all()
         clocks_of = await session.execute(statements.CLOCKS_OF_CASES, keyed((row.tenant, row.id) for row in rows))
-        found |= await _files(session, calendars, rows, clocks_of.all())
+        found |= {key_of(file): file for file in await _files(session, calendars, map(read_case, rows), clocks_of.all())}
     return found
 
 
-async def load_due(session: AsyncSession, calendars: Calendars, due: Sequence[DueClock]) -> dict[CaseKey, CaseFile]:
-    """The files of the cases of these clocks, without any other clock."""
-    rows = await session.execute(statements.CASES, keyed({one.case for one in due}))
+async def load_due(session: AsyncSession, calendars: Calendars, due: Sequence[DueClock]) -> list[CaseFile]:
+    """The files of the cases of these clocks, in their order, without any other clock."""
     clocks_due = await session.execute(statements.CLOCKS, keyed((one.case.tenant, one.id) for one in due))
-    return await _files(session, calendars, rows.all(), clocks_due.all())
+    mine = {CaseKey(one.case.tenant, one.case.id): one.case for one in due}
+    return await _files(session, calendars, mine.values(), clocks_due.all())
 
 
 async def save(session: AsyncSession, changes: Iterable[Change]) -> None:
@@ -149,11 +149,10 @@ async def save(session: AsyncSession, changes: Iterable[Change]) -> None:
     await _save_readings(session, changes, pairs)
 
 
-async def save_fired(session: AsyncSession, changes: Iterable[Change]) -> None:
-    """Store what a timer may change in locked case files: the number of the last event, and what clocks say and have announced."""
-    changes = sorted(changes, key=lambda change: key_of(change[0]))
-    numbers = [{"tenant": new.case.tenant, "id": new.case.id, "sequence": new.case.sequence} for _, new in changes]
-    await session.execute(statements.NUMBER_CASES, by_column(numbers))
+async def save_fired(session: AsyncSession, changes: Sequence[Change], said: Sequence[int]) -> None:
+    """Store what a timer may change in locked case files: how many events were said about each, and what clocks say and have announced."""
+    numbered = {**keyed((old.case.tenant, old.case.id) for old, _ in changes), "records": said}
+    await session.execute(statements.NUMBER_CASES, numbered)
     await _save_readings(session, changes, _changed_clocks(changes))
 
 
@@ -162,8 +161,8 @@ async def write_journal(session: AsyncSession, entries: Iterable[Entry]) -> None
     await copy_rows(await session.connection(), journal, [entry._asdict() for entry in entries])
 
 
-async def _files(session: AsyncSession, calendars: Calendars, of_cases: Sequence[Any], of_clocks: Sequence[Any]) -> dict[CaseKey, CaseFile]:
-    """The files of rows of cases and of clocks."""
+async def _files(session: AsyncSession, calendars: Calendars, of: Iterable[Case], of_clocks: Sequence[Any]) -> list[CaseFile]:
+    """The files of these cases, in their order, with the clocks of these rows."""
     mine = keyed((row.tenant, row.id) for row in of_clocks)
     facts_of = _by_clock(await session.execute(statements.FACTS, mine), read_fact)
     announced_of = _by_clock(await session.execute(statements.ANNOUNCEMENTS, mine), read_announcement)
@@ -172,8 +171,7 @@ async def _files(session: AsyncSession, calendars: Calendars, of_cases: Sequence
     for row in of_clocks:
         clock = read_clock(row, known, facts_of[row.tenant, row.id], announced_of[row.tenant, row.id])
         clocks_of[row.tenant, row.case_id].append(clock)
-    read = (read_case(row) for row in of_cases)
-    return {CaseKey(case.tenant, case.id): CaseFile(case, tuple(clocks_of[case.tenant, case.id])) for case in read}
+    return [CaseFile(case, tuple(clocks_of[case.tenant, case.id])) for case in of]
 
 
 def _changed_clocks(changes: Sequence[Change]) -> list[tuple[Case, CaseClock, CaseClock]]:

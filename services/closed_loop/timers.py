@@ -6,17 +6,20 @@ at most (unless set), so that a stuck partition delays alarms and does not silen
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.closed_loop.announcing import Doing, announce, together
+from services.closed_loop.announcing import Doing, say, together
 from services.closed_loop.configuration import Calendars
-from services.closed_loop.domain.case import SEVERITIES, Case, CaseFile
+from services.closed_loop.domain.case import SEVERITIES, CaseFile
 from services.closed_loop.domain.clock import FIRST_INSTANT_AFTER
 from services.closed_loop.domain.decisions import fire
+from services.closed_loop.rows import read_case
 from services.closed_loop.sources import GROUP, LIVE, TIMER_CHANNEL
-from services.closed_loop.store import CaseKey, DueClock, clock_now, load_due, save_fired, write_journal
+from services.closed_loop.statements import CLAIM_DUE
+from services.closed_loop.store import DueClock, clock_now, load_due, save_fired, write_journal
 from shared.database.engine import Sessions
 from shared.database.outbox import enqueue
 from shared.database.timers import TimerLoop, TimerMetrics, always
@@ -34,26 +37,6 @@ _EARLIEST = sa.text(f"SELECT least({', '.join(f'({_EARLIEST_OF.format(severity)}
 
 # A batch finds its rows by their keys. While a table is small, or young, the planner would rather read all of it, batch after batch.
 _BY_KEY = sa.text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
-
-# With something unread, only what was due before it may fire, or has waited long enough. Whoever holds a case is changing it and will set
-# its timers anew, so it is skipped: the row of the case is the lock, not the clock's. Each severity is looked up as far as it is needed.
-_CLAIM = sa.text("""
-    WITH due_by AS MATERIALIZED (
-        SELECT least(now(), greatest(
-            coalesce(min(oldest_unread) - interval '1 microsecond', now()), now() - CAST(:longest AS interval)
-        )) AS at
-        FROM consumer_offsets WHERE consumer_group = :group AND topic = ANY(CAST(:live AS text[]))
-    )
-    SELECT severity.rank, due.* FROM unnest(CAST(:severities AS text[])) WITH ORDINALITY AS severity (name, rank)
-    CROSS JOIN LATERAL (
-        SELECT k.tenant, k.case_id, k.id, k.next_at FROM clocks k JOIN cases c ON c.tenant = k.tenant AND c.id = k.case_id
-        WHERE k.severity = severity.name AND k.next_at <= (SELECT at FROM due_by)
-        ORDER BY k.next_at
-        LIMIT :limit
-        FOR UPDATE OF c SKIP LOCKED
-    ) AS due
-    LIMIT :limit
-""")
 
 
 class ClockTimers:
@@ -77,9 +60,8 @@ class ClockTimers:
             return 0
         files = await load_due(session, self._calendars, due)
         now = await clock_now(session)
-        ordered = [files[key] for key in dict.fromkeys(one.case for one in due)]
-        with span("fire clocks", "internal", [file.case.traceparent for file in ordered], {"hearback.cases": len(ordered)}) as firing:
-            await _announce_due(session, ordered, firing, now)
+        with span("fire clocks", "internal", [file.case.traceparent for file in files], {"hearback.cases": len(files)}) as firing:
+            await _announce_due(session, files, firing, now)
         for one in due:
             self._metrics.fired(one.next_at - FIRST_INSTANT_AFTER, now)
         return len(due)
@@ -102,18 +84,24 @@ async def _claim(session: AsyncSession, longest: timedelta, limit: int) -> list[
     """Clocks that are due, the highest severity first, then the earliest; their cases are locked now."""
     await session.execute(_BY_KEY)
     asked = {"group": GROUP, "live": list(LIVE), "longest": longest, "severities": SEVERITIES[::-1], "limit": limit}
-    rows = sorted(await session.execute(_CLAIM, asked), key=lambda row: (row.rank, row.next_at))
-    return [DueClock(CaseKey(row.tenant, row.case_id), row.id, row.next_at) for row in rows]
+    rows = sorted(await session.execute(CLAIM_DUE, asked), key=itemgetter(0, 2))
+    return [DueClock(read_case(case), id, next_at) for _, id, next_at, *case in rows]
 
 
 async def _announce_due(session: AsyncSession, files: Sequence[CaseFile], firing: Span, now: datetime) -> None:
-    announcements = [announce(fire(file, now), _doing(file.case, firing), now) async for file in in_turns(files)]
-    await save_fired(session, [(file, announced.file) for file, announced in zip(files, announcements, strict=True)])
-    records, entries = together(announcements)
+    doings = {trace: _doing(trace, firing) for trace in {file.case.traceparent for file in files}}
+    decisions, said = [], []
+    async for file in in_turns(files):
+        decision = fire(file, now)
+        decisions.append(decision)
+        said.append(say(decision, doings[file.case.traceparent], now))
+    changes = [(file, decision.file) for file, decision in zip(files, decisions, strict=True)]
+    await save_fired(session, changes, [len(one.records) for one in said])
+    records, entries = together(said)
     await write_journal(session, entries)
     await enqueue(session, records)
 
 
-def _doing(case: Case, firing: Span) -> Doing:
-    trace = None if case.traceparent is None else case.traceparent.encode()
+def _doing(traceparent: str | None, firing: Span) -> Doing:
+    trace = None if traceparent is None else traceparent.encode()
     return Doing("timer", "timer", "clocks", traceparent=firing.carries(trace))

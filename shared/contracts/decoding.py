@@ -5,13 +5,14 @@ A fast typed decoder goes first. Whatever it refuses is parsed again by pydantic
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union, cast
 
 import msgspec
 from pydantic import BaseModel
 
 from shared.contracts.derive import Family
 from shared.contracts.envelope import Envelope, Submission
+from shared.contracts.fields import Record
 from shared.contracts.registry import EVENT_TYPES
 from shared.contracts.topics import MAX_EVENT_BYTES
 from shared.contracts.verdict import judge_record, judge_submission
@@ -22,6 +23,8 @@ LATEST_RECEIVED = datetime(2200, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
 LIVE_AGE = timedelta(days=3653)
 """Ten years, rounded up to whole days."""
+
+Model = TypeVar("Model", bound=Record)
 
 _NUL = rb"\u0000"
 _REFUSED_FAST = (ValueError, KeyError, RecursionError)
@@ -163,6 +166,11 @@ def _decoder(data: Mapping[str, type[msgspec.Struct]]) -> Callable[[bytes | None
 decode = _decoder({name: _READER.struct(kind.data) for name, kind in EVENT_TYPES.items()})
 
 
+def fast(model: type[Model]) -> type[Model]:
+    """The struct with a model's fields, for `encode_own`: made and written in a fifth of the time, and judged as it is written."""
+    return cast(type[Model], _READER.struct(model))
+
+
 def encode_own(
     type: str,
     *,
@@ -175,13 +183,15 @@ def encode_own(
     sequence: int | None = None,
     backfill: bool = False,
 ) -> bytes:
-    """The bytes of an event of our own services; `receivedat` is its `time`.
+    """The bytes of an event of our own services, `data` being its type's model or the `fast` one; `receivedat` is its `time`.
 
     A wrong type or attribute is our own mistake: KeyError, TypeError or msgspec's ValidationError, never InvalidEvent.
     """
-    event_type = EVENT_TYPES[type]
-    if not isinstance(data, event_type.data):
-        raise TypeError(f"{type} carries {event_type.data.__name__}, not {data.__class__.__name__}")
+    model = EVENT_TYPES[type].data
+    struct = fast(model)
+    if not isinstance(data, (struct, model)):
+        raise TypeError(f"{type} carries {model.__name__}, not {data.__class__.__name__}")
+    judged = isinstance(data, model)
     written = _encode(
         Event(
             specversion="1.0",
@@ -194,10 +204,12 @@ def encode_own(
             subject=subject,
             sequence=sequence,
             backfill=backfill,
-            data=msgspec.Raw(data.model_dump_json(exclude_defaults=True).encode()),
+            data=msgspec.Raw(data.model_dump_json(exclude_defaults=True).encode()) if judged else data,
         )
     )
-    _event(written)  # as a reader will: the struct itself takes anything
+    event = _event(written)  # as a reader will: a struct itself takes anything
+    if not judged:
+        msgspec.json.decode(event.data, type=struct)
     return written
 
 

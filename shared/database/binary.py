@@ -1,10 +1,10 @@
-"""Rows in PostgreSQL's binary COPY format, for tables that get tens of thousands of rows a second.
+"""Rows in PostgreSQL's binary COPY format.
 
 The driver encodes them too, but asks of every value of every row what it is; here a table's columns are asked once, and short
 texts and arrays, of which few are different, are encoded once. https://www.postgresql.org/docs/current/sql-copy.html (File Formats)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain, repeat
@@ -12,7 +12,9 @@ from struct import Struct
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
 
 Encode = Callable[[Any], bytes]
 
@@ -25,19 +27,13 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _INT2, _INT4, _INT8 = Struct(">ih"), Struct(">ii"), Struct(">iq")
 _NULL = b"\xff\xff\xff\xff"
-_TEXT_OID, _INT8_OID = 25, 20
+_TEXT_OID, _INT8_OID, _BYTEA_OID = 25, 20, 17
+_json = msgspec.json.Encoder().encode
 
 
-def encoders(columns: Sequence[sa.Column[Any]]) -> list[Encode] | None:
-    """What encodes the values of these columns, each with its length; None where one of them is of a type that only the driver knows."""
-    found = []
-    for column in columns:
-        kind = column.type
-        encode = _ARRAYS.get(type(kind.item_type)) if isinstance(kind, sa.ARRAY) else _SCALARS.get(type(kind))
-        if encode is None:
-            return None
-        found.append(_or_null(encode) if column.nullable else encode)
-    return found
+def encoders(columns: Iterable[sa.Column[Any]]) -> list[Encode]:
+    """What encodes the values of these columns, each with its length. Raises KeyError for a type that is not written here yet."""
+    return [_or_null(_of_type(column.type)) if column.nullable else _of_type(column.type) for column in columns]
 
 
 def encoded(rows: Sequence[Sequence[Any]], columns: Sequence[Encode]) -> bytes:
@@ -48,6 +44,10 @@ def encoded(rows: Sequence[Sequence[Any]], columns: Sequence[Encode]) -> bytes:
     values = [map(encode, column) for encode, column in zip(columns, zip(*rows, strict=True), strict=True)]
     head = len(columns).to_bytes(2, "big")
     return b"".join(chain.from_iterable(zip(repeat(head, len(rows)), *values, strict=True)))
+
+
+def _of_type(kind: sa.types.TypeEngine[Any]) -> Encode:
+    return _ARRAYS[type(kind.item_type)] if isinstance(kind, sa.ARRAY) else _SCALARS[type(kind)]
 
 
 def _or_null(encode: Encode) -> Encode:
@@ -65,6 +65,10 @@ def _short_text(value: str) -> bytes:
 
 def _measured(written: bytes) -> bytes:
     return len(written).to_bytes(4, "big") + written
+
+
+def _document(value: Any) -> bytes:
+    return _measured(b"\x01" + _json(value))  # the version of the format, then text
 
 
 def _uuid(value: UUID) -> bytes:
@@ -101,5 +105,11 @@ _SCALARS: Mapping[type[Any], Encode] = {
     sa.BigInteger: _bigint,
     sa.Boolean: lambda value: b"\x00\x00\x00\x01\x01" if value else b"\x00\x00\x00\x01\x00",
     sa.DateTime: _instant,
+    sa.LargeBinary: _measured,
+    pg.JSONB: _document,
 }
-_ARRAYS: Mapping[type[Any], Encode] = {sa.Text: _array(_TEXT_OID, _text), sa.BigInteger: _array(_INT8_OID, _bigint)}
+_ARRAYS: Mapping[type[Any], Encode] = {
+    sa.Text: _array(_TEXT_OID, _text),
+    sa.BigInteger: _array(_INT8_OID, _bigint),
+    sa.LargeBinary: _array(_BYTEA_OID, _measured),
+}

@@ -24,6 +24,8 @@ from shared.settings import DatabaseSettings
 LONGEST_SLEEP_SECONDS = 5.0
 HELD_SECONDS = 0.1
 """How soon to look again at rows that are due but did not fire: another transaction has them, or they have to wait."""
+BACKLOG_SECONDS = 1.0
+"""How long batch after batch of a backlog is fired until the loop says again that it lives, and what is oldest."""
 BATCH = 1000
 LISTEN_TIMEOUT_SECONDS = 2.0
 LATENESS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -78,8 +80,8 @@ def always() -> bool:
 class TimerLoop:
     """The loop. While `ready()` is false due timers stay where they are. A transaction fires `at_once` timers or fewer.
 
-    While they are more than that, `in_flight` transactions are under way at a time: this process computes for one while PostgreSQL works
-    for another.
+    A first one that is small tells soon whether many are due. Then `in_flight` transactions are under way at any time: this process
+    computes for one while PostgreSQL works for another.
     """
 
     def __init__(
@@ -96,8 +98,8 @@ class TimerLoop:
     ) -> None:
         self.name = name
         self._at_once = at_once
-        self._most_in_flight = in_flight
-        self._in_flight = 1
+        self._few = max(1, at_once // 5)
+        self._in_flight = in_flight
         self._listener = Listener(name, database, channel)
         self._sessions = sessions
         self._due = due
@@ -109,7 +111,7 @@ class TimerLoop:
         await look_whenever_heard(self.name, self._listener, self._look, stop, beat)
 
     async def _look(self) -> float:
-        """Fire a batch of what is due, or several in a backlog. Returns the seconds until the next look."""
+        """Fire what is due. Returns the seconds until the next look."""
         async with self._sessions.begin() as session:
             earliest = await self._due.earliest(session)
             now: datetime = (await session.execute(text("SELECT clock_timestamp()"))).scalar_one()
@@ -119,18 +121,27 @@ class TimerLoop:
             return ahead
         if not self._ready():
             return HELD_SECONDS
-        batches = await asyncio.gather(*(self._fire() for _ in range(self._in_flight)), return_exceptions=True)
-        fired = 0
-        for batch in batches:
-            if isinstance(batch, BaseException):
-                raise batch
-            fired += batch
-        self._in_flight = self._most_in_flight if fired >= self._at_once else 1
+        fired = await self._fire(self._few)
+        if fired >= self._few:
+            await self._fire_backlog()
         return 0.0 if fired else HELD_SECONDS
 
-    async def _fire(self) -> int:
+    async def _fire_backlog(self) -> None:
+        """Fire batch after batch, several at a time, as long as they are full and for a while at most."""
+        now = asyncio.get_running_loop().time
+        until = now() + BACKLOG_SECONDS
+
+        async def fire_on() -> None:
+            while await self._fire(self._at_once) >= self._at_once and now() < until:
+                pass
+
+        for ended in await asyncio.gather(*(fire_on() for _ in range(self._in_flight)), return_exceptions=True):
+            if ended is not None:
+                raise ended
+
+    async def _fire(self, limit: int) -> int:
         async with self._sessions.begin() as session:
-            return await self._due.fire(session, self._at_once)
+            return await self._due.fire(session, limit)
 
 
 class Look(Protocol):

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared.contracts.decoding import Submitted, admit, decode, encode, encode_own
+from shared.contracts.clocks import ClockEvent
+from shared.contracts.decoding import Submitted, admit, decode, encode, encode_own, fast
 from shared.contracts.examples import EXAMPLES
+from shared.contracts.fields import LATEST_INSTANT
 from shared.contracts.metrics import MetricSampled, SeriesWanted
 from shared.contracts.text import AnalysedOrigin, TextAnalysed
 from shared.errors import InvalidEvent
@@ -184,6 +186,15 @@ def test_a_service_that_writes_the_wrong_record_hears_so_at_once() -> None:
 
     with pytest.raises(TypeError, match=r"metric\.sampled\.v1 carries MetricSampled, not SeriesWanted"):
         encode_own("metric.sampled.v1", id="1", source="/scoring", tenant="acme", time=NOW, data=wanted)
+
+
+@pytest.mark.parametrize("wrong", [{"cycle": -1}, {"kind": "First response"}, {"due_at": LATEST_INSTANT}])
+def test_a_struct_is_judged_as_its_model_would_be(wrong: dict[str, Any]) -> None:
+    right: dict[str, Any] = {"case": "c", "version": 1, "clock": "k", "kind": "first_response", "cycle": 1, "generation": 1, "due_at": NOW}
+
+    encode_own("clock.breached.v1", id="1", source="/closed_loop", tenant="acme", time=NOW, data=fast(ClockEvent)(**right))
+    with pytest.raises(ValueError):
+        encode_own("clock.breached.v1", id="1", source="/closed_loop", tenant="acme", time=NOW, data=fast(ClockEvent)(**{**right, **wrong}))
 
 
 @pytest.mark.parametrize(("depth", "reason"), [(60, None), (70, "invalid_data"), (300, "too_deep")])

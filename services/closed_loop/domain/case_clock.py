@@ -6,7 +6,7 @@ A clock never decides from what it said before, only from its facts; what it sai
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from services.closed_loop.domain.calendar import Calendar
 from services.closed_loop.domain.clock import FIRST_INSTANT_AFTER, evaluate
@@ -18,16 +18,14 @@ Activity = Literal["unstarted", "running", "paused", "stopped", "cancelled"]
 ChangeType = Literal["started", "warned", "breached", "retracted", "rescheduled", "paused", "resumed", "met", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFact:
+class KnownFact(NamedTuple):
     """A fact and what it is known from: `id` is unique within its clock."""
 
     id: str
     fact: Fact
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(NamedTuple):
     """A warning or a breach that needs no further announcement. `told` is False for what was passed over in silence."""
 
     kind: Literal["warned", "breached"]
@@ -73,8 +71,7 @@ class CaseClock:
         return replace(self, facts=tuple(known for known in self.facts if known.id != id))
 
 
-@dataclass(frozen=True, slots=True)
-class ClockChange:
+class ClockChange(NamedTuple):
     """What is announced about a clock: the event type's last word, and the clock as the event shows it."""
 
     type: ChangeType
@@ -161,7 +158,7 @@ class _Settling:
         breached = {one.cycle for one in self._reading.happened if one.kind == "breached"}
         wrong = [one for one in self._announced if one.kind == "breached" and not one.retracted and one.cycle not in breached]
         for one in wrong:
-            self._announced[self._announced.index(one)] = replace(one, retracted=True)
+            self._announced[self._announced.index(one)] = one._replace(retracted=True)
             if one.told:
                 self._say("retracted", cycle=one.cycle, generation=one.generation, breached_at=one.at, reason=self._telling.reason)
         self._generation += bool(wrong)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 FactKind = Literal["started", "resumed", "retargeted", "paused", "stopped", "reopened", "cancelled"]
 KINDS: Final[tuple[FactKind, ...]] = get_args(FactKind)
@@ -54,8 +54,7 @@ class ClockSpec:
 NEW_CYCLE: Final = "new_cycle"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """Something that happened to a clock at an aware instant. `target` belongs to `retargeted`, where None takes the deadline away.
 
     A `reopened` whose reason is NEW_CYCLE begins anew whatever the spec says.

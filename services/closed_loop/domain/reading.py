@@ -1,22 +1,19 @@
 """What there is to say about a clock at an instant. Durations are open time of its calendar, never wall time."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Status = Literal["running", "paused", "met", "breached", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True)
-class WarnAt:
+class WarnAt(NamedTuple):
     """A percentage of the target and the instant it is reached, which may be yet to come."""
 
     percent: int
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedCycle:
+class FinishedCycle(NamedTuple):
     """From a start or a reopening to a stop; `elapsed` is its own, without pauses. `met` is None where there is no deadline."""
 
     started_at: datetime
@@ -25,8 +22,7 @@ class FinishedCycle:
     met: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(NamedTuple):
     """What is to be announced: a warning with its percentage, or the breach; in which cycle, counted from 1, and when it happened."""
 
     kind: Literal["warned", "breached"]
@@ -35,8 +31,7 @@ class Happening:
     percent: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveTime:
+class ActiveTime(NamedTuple):
     """Time in which the clock was started and not stopped, [start, end), either running or paused."""
 
     start: datetime
@@ -44,8 +39,7 @@ class ActiveTime:
     paused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ClockReading:
+class ClockReading(NamedTuple):
     """A clock at an instant. `elapsed` and `paused` are of the present cycle and, where reopening continues, of those before it.
 
     `due_at` is the due in force: None without a deadline, after a cancel, and while a pause holds it up (when breached it is then

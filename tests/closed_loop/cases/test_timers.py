@@ -125,12 +125,15 @@ async def test_two_runners_at_once_announce_each_breach_once(world: World) -> No
     await world.happen(*(complaint(f"e{n}", at=start) for n in range(60)))
     runners = [World(world.sessions) for _ in range(4)]
 
-    async def empty(runner: World) -> None:
-        while await runner.fire(limit=7):
-            pass
+    async def empty(runner: World) -> int:
+        total = 0
+        while fired := await runner.fire(limit=7):
+            total += fired
+        return total
 
-    await asyncio.gather(*(empty(runner) for runner in runners))
+    fired = await asyncio.gather(*(empty(runner) for runner in runners))
 
+    assert sum(fired) == 60
     breached = [one for one in await world.said() if one.type == "clock.breached.v1"]
     assert len(breached) == len({one.id for one in breached}) == 60
 

@@ -28,13 +28,16 @@ KINDS = sa.Table(
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("texts", pg.ARRAY(sa.Text), nullable=False),
     sa.Column("numbers", pg.ARRAY(sa.BigInteger), nullable=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False),
+    sa.Column("raws", pg.ARRAY(sa.LargeBinary), nullable=False),
+    sa.Column("document", pg.JSONB, nullable=False),
 )
 AT = datetime(2026, 3, 4, 5, 6, 7, 891, tzinfo=UTC)
 
 
 def row(id: int = 0, **changes: Any) -> dict[str, Any]:
     plain = {"words": "plain", "maybe": None, "event": uuid.UUID(int=id), "small": 1, "big": 2, "truth": True, "at": AT}
-    return {"id": id, **plain, "texts": ("nps",), "numbers": (9,), **changes}
+    return {"id": id, **plain, "texts": ("nps",), "numbers": (9,), "raw": b"x", "raws": (b"x",), "document": {}, **changes}
 
 
 async def stored(sessions: Sessions, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -46,15 +49,17 @@ async def stored(sessions: Sessions, rows: list[dict[str, Any]]) -> list[dict[st
 
 async def test_every_kind_of_column_is_stored_as_given_to_its_ends(sessions: Sessions) -> None:
     rows = [
-        row(1, words="", maybe="", small=-(2**15), big=-(2**63), truth=False, texts=(), numbers=()),
+        row(1, words="", maybe="", small=-(2**15), big=-(2**63), truth=False, texts=(), numbers=(), raw=b"", raws=()),
         row(2, words="x" * 65 + "ä語🙂", maybe="語", event=uuid.UUID(int=2**128 - 1), small=2**15 - 1, big=2**63 - 1),
         row(3, at=datetime(1900, 1, 1, tzinfo=UTC), texts=("a", "", "ä"), numbers=(-1, 0, 2**63 - 1)),
         row(4, at=datetime(2199, 12, 31, 23, 59, 59, 999_999, tzinfo=timezone(timedelta(hours=-11))), numbers=tuple(range(200))),
+        row(5, raw=bytes(range(256)), raws=(b"\x00", b"", bytes(9000)), document={"ä": [1, None, 0.5, "🙂"], "": {}}),
     ]
 
     found = await stored(sessions, rows)
 
-    assert found == [{**one, "texts": list(one["texts"]), "numbers": list(one["numbers"])} for one in rows]
+    lists = ("texts", "numbers", "raws")
+    assert found == [{**one, **{name: list(one[name]) for name in lists}} for one in rows]
 
 
 async def test_rows_of_several_portions_are_all_stored(sessions: Sessions) -> None:
@@ -65,7 +70,8 @@ async def test_rows_of_several_portions_are_all_stored(sessions: Sessions) -> No
     assert [(one["id"], one["words"]) for one in found] == [(one["id"], one["words"]) for one in rows]
 
 
-@pytest.mark.parametrize("changes", [{"small": 2**15}, {"big": 2**63}, {"words": "\ud800"}, {"words": "a\x00b"}, {"words": None}])
+@pytest.mark.parametrize("changes", [{"small": 2**15}, {"big": 2**63}, {"words": "\ud800"}, {"words": "a\x00b"}, {"words": None},
+                                     {"document": "a\x00b"}, {"document": object()}])  # fmt: skip
 async def test_what_a_column_cannot_hold_is_refused_as_data(sessions: Sessions, changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidEvent), typed_database_errors():
         await stored(sessions, [row(1), row(2, **changes)])
