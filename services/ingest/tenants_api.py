@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.ingest import access_store
 from services.ingest.access_api import ANNOUNCED_WITHIN_SECONDS, Cursor, IdempotencyKey, Limit, Operator
@@ -18,6 +19,16 @@ from shared.web.access import SYSTEM_TENANT, Access, Principal, authenticated, c
 from shared.web.idempotency import once
 from shared.web.problems import Problem, not_found
 
+
+def _exists(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # the name of a folder of zones is an OSError
+        raise ValueError("is no time zone; send one of IANA's, for example Europe/Berlin") from None
+    return zone
+
+
+HomeZone = Annotated[Zone, AfterValidator(_exists)]
 Kind = Literal["card", "iban", "email", "phone", "national_id"]
 HasIds = Literal["US", "GB", "DE", "CN", "FR", "ES", "IT", "NL", "BR", "IN"]
 Languages = Annotated[list[Language], Field(max_length=64)]
@@ -32,7 +43,7 @@ class NewTenant(BaseModel):
 
     id: Tenant
     name: Name
-    zone: Zone = "UTC"
+    zone: HomeZone = "UTC"
     languages: Languages = ["en"]
 
 
@@ -44,7 +55,7 @@ class TenantChange(BaseModel):
     )
 
     name: Annotated[Name, Field(description="How people call it")] = ""
-    zone: Zone = "UTC"
+    zone: HomeZone = "UTC"
     languages: Languages = []
     country: Annotated[Home | None, Field(description="Where phone numbers are that have no country code")] = None
     redaction: Annotated[bool, Field(description="Whether personal data in free text become marks such as [card]")] = False

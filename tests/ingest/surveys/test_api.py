@@ -84,3 +84,23 @@ async def test_an_opt_out_holds_under_every_name_of_the_person_until_they_take_i
         after = (await client.post("/v1/survey-opt-outs/find", json={"email": "ann@example.com"})).json()["opted_out"]
 
     assert (known, nobody.status_code, after) == ([True, True, False], 422, False)
+
+
+async def test_a_tenant_whose_zone_this_machine_does_not_know_has_surveys_all_the_same(world: World) -> None:
+    await world.rows("UPDATE tenants SET zone = 'Europe/Nowhere'")
+    made = await world.make("wave", "nps")
+    await world.rows("UPDATE surveys SET zone = 'Europe/Nowhere'")
+    async with world.client() as client:
+        retired = await client.delete("/v1/surveys/wave")
+
+    assert (made["zone"], retired.status_code, retired.json()["document"]["active"]) == ("UTC", 200, False)
+
+
+async def test_a_survey_that_is_retired_asks_nobody_by_hand_either(world: World) -> None:
+    await world.make("after-contact")
+    async with world.client() as client:
+        await client.delete("/v1/surveys/after-contact")
+    async with world.client("ingest:write") as client:
+        asked = await client.post("/v1/surveys/after-contact/invitations", json={"people": [{"customer": {"id": "c"}}]})
+
+    assert (asked.status_code, asked.json()["type"].rpartition(":")[2]) == (409, "survey_retired")

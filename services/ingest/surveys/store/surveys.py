@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -43,9 +43,17 @@ _CURRENT = sa.select(*_COLUMNS).join(
 )
 
 
+def _zone(name: str | None) -> ZoneInfo:
+    """The tenant's; UTC where there is none, or none that this machine knows."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # the name of a folder of zones is an OSError
+        return ZoneInfo("UTC")
+
+
 def _survey(row: Any) -> Survey:
     document = SurveyDocument.model_validate(row.document)
-    return Survey(row.tenant, row.id, row.version, ZoneInfo(row.zone), document, row.active, row.created_at)
+    return Survey(row.tenant, row.id, row.version, _zone(row.zone), document, row.active, row.created_at)
 
 
 async def find_survey(session: AsyncSession, tenant: str, id: str, version: int | None = None, *, lock: bool = False) -> Survey | None:
@@ -95,9 +103,9 @@ async def save_survey(
 
     What was sent stays on the version that it was sent with.
     """
-    zone = (await session.execute(sa.select(tenants.c.zone).where(tenants.c.id == tenant))).scalar_one_or_none() or "UTC"
-    waves = next_wave(now, document.wave.every, ZoneInfo(zone)) if document.wave is not None and document.active else None
-    row = {"tenant": tenant, "id": id, "version": 1, "zone": zone, "mode": document.mode, "active": document.active,
+    zone = _zone((await session.execute(sa.select(tenants.c.zone).where(tenants.c.id == tenant))).scalar_one_or_none())
+    waves = next_wave(now, document.wave.every, zone) if document.wave is not None and document.active else None
+    row = {"tenant": tenant, "id": id, "version": 1, "zone": zone.key, "mode": document.mode, "active": document.active,
            "next_wave_at": waves, "created_at": now}  # fmt: skip
     before = None
     if new:
@@ -123,7 +131,7 @@ async def save_survey(
         before=None if before is None else before.document.model_dump(mode="json"), after=written,
     )  # fmt: skip
     await wake(session, WAVES)
-    return Survey(tenant, id, version, ZoneInfo(zone), document, document.active, now if before is None else before.created_at)
+    return Survey(tenant, id, version, zone, document, document.active, now if before is None else before.created_at)
 
 
 async def retire_survey(session: AsyncSession, tenant: str, id: str, *, actor: str, now: datetime) -> Survey | None:
