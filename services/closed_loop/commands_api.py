@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from fastapi import Body as BodyOf
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.closed_loop.announcing import Doing, announce
@@ -50,10 +51,17 @@ def command_routes(sessions: Sessions, calendars: Calendars) -> APIRouter:
     return router
 
 
+def _says_enough_without_a_body(model: type[commands.Command]) -> bool:
+    try:
+        model()
+    except ValidationError:
+        return False
+    return True
+
+
 def _add(router: APIRouter, sessions: Sessions, calendars: Calendars, model: type[commands.Command], summary: str) -> None:
     name = model.__name__.lower()
-    needs_body = any(field.is_required() for field in model.model_fields.values())
-    body: Any = BodyOf() if needs_body else BodyOf(default_factory=model)
+    body: Any = BodyOf(default_factory=model) if _says_enough_without_a_body(model) else BodyOf()
 
     @router.post(f"/{name}", name=f"{name}_case", summary=summary, responses={409: {"description": "Refused, with the reason as data"}})
     async def command_case(

@@ -8,8 +8,6 @@ from services.ingest.events import Events
 from shared.contracts.examples import EXAMPLES
 from shared.observability.tracing import current_traceparent, traceparent_from
 from shared.web.access import Principal, requires
-from shared.web.app import ProblemBody
-from shared.web.problems import MEDIA_TYPE
 
 DESCRIPTION = """\
 Takes one event, a JSON array, NDJSON (`application/x-ndjson`), a CloudEvent (structured, batch, or binary with `ce-*`
@@ -39,7 +37,7 @@ _REFUSED = {
 }
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     202: _ACCEPTED,
-    **{status: {"model": ProblemBody, "description": text, "content": {MEDIA_TYPE: {}}} for status, text in _REFUSED.items()},
+    **{status: {"description": text} for status, text in _REFUSED.items()},
 }
 
 

@@ -33,14 +33,44 @@ class ProblemBody(BaseModel):
     errors: list[dict[str, Any]] = []
 
 
-_PROBLEM_STATUSES = {
-    400: "The body cannot be read",
-    401: "No valid key",
-    403: "The key may not do this",
-    413: "The body is too large",
-    422: "The request is not as described",
-    503: "A dependency is away; send the same request again after `Retry-After` seconds",
-}
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def problems_of(path: str, method: str, operation: Mapping[str, Any]) -> dict[int, str]:
+    """The problems with which a described operation may answer, beside those that its route names, each with its text."""
+    away = {503: "A dependency is away, or busy; send the same request again after `Retry-After` seconds"}
+    if "operation" in operation["tags"]:
+        return away
+    headers = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "header"}
+    return {
+        401: "No valid key, or no proof of the sender",
+        403: "The key may not do this",
+        **({404: "There is nothing with this id"} if "{" in path else {}),
+        **({400: "The body cannot be read", 413: "The body is too large"} if "requestBody" in operation else {}),
+        **({409: "What is there does not allow it now; the text says why"} if method != "get" else {}),
+        **({412: "Somebody has changed it since you read it"} if "If-Match" in headers else {}),
+        422: "The request is not as described",
+        **away,
+    }
+
+
+class _Described(FastAPI):
+    """An app whose description says of every operation with which problems it may answer."""
+
+    def openapi(self) -> dict[str, Any]:
+        description = super().openapi()  # the same object every time
+        schemas = description["components"]["schemas"]
+        if "Problem" not in schemas:
+            schemas["Problem"] = ProblemBody.model_json_schema()
+            for path, operations in description["paths"].items():
+                for method, operation in operations.items():
+                    responses = operation["responses"]
+                    for status, text in problems_of(path, method, operation).items():
+                        responses.setdefault(str(status), {"description": text})
+                    for status, response in responses.items():
+                        if status >= "400":
+                            response["content"] = _PROBLEM
+        return description
 
 
 def create_app(
@@ -59,10 +89,8 @@ def create_app(
 
     `large_bodies` are limits of single paths, in the place of `max_body_bytes`.
     """
-    responses: dict[int | str, dict[str, Any]] = {
-        status: {"model": ProblemBody, "description": text, "content": {MEDIA_TYPE: {}}} for status, text in _PROBLEM_STATUSES.items()
-    }
-    app = FastAPI(title=title, description=description, version="1", docs_url=None, redoc_url=None, responses=responses)
+    own_texts: dict[int | str, dict[str, Any]] = {422: {"description": "The request is not as described"}}  # in place of FastAPI's own body
+    app = _Described(title=title, description=description, version="1", docs_url=None, redoc_url=None, responses=own_texts)
     app.state.access = access
     add_problem_handlers(app)
     for router in (_common_routes(), *routers):

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.closed_loop.domain.calendar import Calendar
@@ -23,8 +23,13 @@ def iso_date(value: object) -> object:
 
 
 LocalDate = Annotated[date, BeforeValidator(iso_date)]
-WallTime = Annotated[str, Field(max_length=5, description="HH:MM on the wall of the calendar's zone; 24:00 is the end of the day")]
-Windows = Annotated[list[tuple[WallTime, WallTime]], Field(max_length=48)]
+WallTime = Annotated[str, Field(max_length=5)]
+_WINDOW = {
+    "type": "array", "items": {"type": "string", "maxLength": 5}, "minItems": 2, "maxItems": 2, "examples": [["09:00", "17:00"]],
+    "description": "From and to, HH:MM on the wall of the calendar's zone; 24:00 is the end of the day",
+}  # fmt: skip
+Window = Annotated[tuple[WallTime, WallTime], WithJsonSchema(_WINDOW)]
+Windows = Annotated[list[Window], Field(max_length=48)]
 TargetSeconds = Annotated[float, Field(strict=True, ge=0.000001, le=1e9, description="Open time of the calendar; kept to the microsecond")]
 KEPT = 4096
 """How many different stored documents are kept as read: a policy writes the same ones for all its cases."""
