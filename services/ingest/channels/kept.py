@@ -21,6 +21,8 @@ from shared.delivery.secrets import SecretBox
 
 Kind = Literal["request", "step"]
 KEPT_DAYS = 30
+KEPT_BYTES = 512 * 1024 * 1024
+"""Of one endpoint; then the oldest goes first."""
 REASON_LENGTH = 500
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import text
 
-from services.ingest.channels.kept import KEPT_DAYS
+from services.ingest.channels.kept import KEPT_BYTES, KEPT_DAYS
 from shared.database.engine import Sessions
 from shared.database.sqlstates import typed_database_errors
 from shared.errors import Unavailable
@@ -19,8 +19,16 @@ ONCE_DAYS = 30
 """Far longer than any vendor's timestamp is fresh."""
 COLLECTED_DAYS = 400
 
+CROWDED = f"""ctid IN (
+    SELECT ctid FROM (
+        SELECT ctid, sum(size) OVER (PARTITION BY tenant, endpoint ORDER BY last_at DESC, id) AS upto FROM channel_unreadable
+    ) AS kept WHERE upto > {KEPT_BYTES}
+)"""  # noqa: S608 - the number is ours
+"""What of an endpoint is more than may be kept, the oldest first: one that was set up wrongly must not fill the disk of all."""
+
 KEPT = (
     ("channel_unreadable", "last_at", "true", timedelta(days=KEPT_DAYS)),
+    ("channel_unreadable", "last_at", CROWDED, timedelta()),
     ("channel_fetches", "next_at", "state = 'dead'", timedelta(days=KEPT_DAYS)),
     ("channel_once", "used_at", "true", timedelta(days=ONCE_DAYS)),
     ("channel_comments", "taken_at", "true", timedelta(days=COLLECTED_DAYS)),

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 
 from services.ingest.adapters.adapter import Request as VendorRequest
 from services.ingest.channels.receiving import Receiver
@@ -51,7 +52,8 @@ def webhook_routes(receiver: Receiver, settings: IngestSettings, clock: Clock) -
 
 @asynccontextmanager
 async def _body(request: Request, room: Room, seconds: float) -> AsyncIterator[bytes]:
-    """The whole body, which has its room until the request is answered. Raises Problem 503 without room, 408 when it comes too slowly."""
+    """The whole body, which has its room until the request is answered. Raises Problem 503 without room, 408 when it comes too slowly, 400
+    when it ends too early."""
     parts: list[bytes] = []
     held = 0
     try:
@@ -63,6 +65,8 @@ async def _body(request: Request, room: Room, seconds: float) -> AsyncIterator[b
                     parts.append(part)
         except TimeoutError:
             raise Problem(408, "body_too_slow", f"the body took longer than {seconds:g} s", headers={"Connection": "close"}) from None
+        except ClientDisconnect:
+            raise Problem(400, "body_broken_off", "the connection ended before the body did") from None
         yield b"".join(parts)
     finally:
         room.give_back(held)

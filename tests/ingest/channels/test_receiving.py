@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from services.ingest.channels.kept import KEPT_BYTES
 from services.ingest.channels.pruning import Pruning
 from services.ingest.channels.vendor_keys import CALLS_A_MINUTE
 from shared.database.engine import Sessions, create_engine, create_sessions
@@ -224,6 +225,21 @@ async def test_what_is_kept_is_sealed_and_goes_after_thirty_days(replica: Replic
     assert [await rows(sessions, table) for table in ("channel_once", "channel_fetches")] == [[], []]
 
 
+async def test_of_one_endpoint_no_more_than_so_many_bytes_are_kept_and_the_oldest_goes_first(replica: Replica, sessions: Sessions) -> None:
+    async with replica.client() as client:
+        crowded, other = await made(client), await made(client)
+        for number in range(3):
+            await send(client, crowded, {"garbled": number + 1})
+        await send(client, other, {"garbled": True})
+        async with sessions.begin() as session:
+            await session.execute(text("UPDATE channel_unreadable SET size = :half"), {"half": KEPT_BYTES // 2})
+        later = sorted(await rows(sessions, "channel_unreadable"), key=lambda row: row.received_at)[1:]
+        deleted = await Pruning(sessions).prune()
+
+    assert deleted == 1
+    assert {row.id for row in await rows(sessions, "channel_unreadable")} == {row.id for row in later}
+
+
 async def test_of_a_request_whose_events_the_contract_refuses_in_part_the_good_ones_go_and_the_request_is_kept(
     replica: Replica, sessions: Sessions
 ) -> None:
@@ -292,6 +308,36 @@ async def test_the_bodies_of_all_requests_together_have_a_room_and_a_slow_one_do
 
     assert (crowded.status_code, crowded.headers["retry-after"]) == (503, "5")
     assert (held.status_code, afterwards.status_code) == (408, 200)
+
+
+async def test_a_body_that_breaks_off_is_counted_and_no_error_of_ours(replica: Replica) -> None:
+    async with replica.client() as client:
+        endpoint = await made(client)
+        path = f"/v1/channels/loopback/{endpoint}"
+        pieces = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return pieces.pop(0)
+
+        async def answered(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "query_string": b"",
+            "headers": [],
+            "http_version": "1.1",
+            "scheme": "http",
+        }
+        await replica.app(scope, receive, answered)
+        await replica.tally.write()
+        state = await ok(client.get(f"/v1/endpoints/{endpoint}"))
+
+    assert sent[0]["status"] == 400
+    assert state["refused"] == {"body_broken_off": 1}
 
 
 async def test_a_large_body_leaves_the_event_loop_to_others(replica: Replica) -> None:
