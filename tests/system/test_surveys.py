@@ -70,10 +70,11 @@ async def test_an_interaction_is_asked_about_by_mail_and_the_answer_becomes_numb
             assert (await client.post(page, data={"question": question, field: value})).status_code == 303
         results = (await client.get("/v1/surveys/loyalty/results")).json()
     async with platform.client(scoring, key) as reading:
-        nps, csat = await until_number(reading, "nps"), await until_number(reading, "csat")
+        nps, csat, rate = [await until_number(reading, metric) for metric in ("nps", "csat", "response_rate")]
 
     assert "Yes, my answer is 9" in opened.text
     assert (nps["value"], nps["n"], csat["value"], csat["n"]) == (100, 1, 1, 1)
+    assert (rate["value"], rate["n"], rate["components"]) == (1, 1, {"answered": 1, "sent": 1})
     events = await survey_events(platform, since, tenant, 5)
     [invitation] = {one["data"]["invitation"] for one in events}
     assert sorted((one["type"].split(".")[1], one["id"]) for one in events) == sorted(
@@ -128,9 +129,11 @@ async def test_who_walks_in_and_who_writes_back_become_numbers(platform: Platfor
     async with platform.client(scoring, key) as reading, asyncio.timeout(PATIENCE_SECONDS):
         while (nps := await until_number(reading, "nps"))["n"] < 2:
             await asyncio.sleep(0.1)
+        rate = await until_number(reading, "response_rate")
 
     assert (walked_in.status_code, begun["state"]) == (303, "sent")
     assert sorted(one["type"].split(".")[1] for one in events) == ["survey_answered", "survey_answered", "survey_opened", "survey_sent"]
     answered = {one["data"]["touchpoint"]: one["data"]["answers"][0]["score"] for one in events if "answers" in one["data"]}
     assert answered == {"till 3": 10, "chat": 9}
     assert (nps["value"], nps["n"]) == (100, 2)
+    assert (rate["value"], rate["components"]) == (1, {"answered": 1, "sent": 1}), "who walks in was not sent anything"

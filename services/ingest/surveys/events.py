@@ -61,7 +61,9 @@ class SurveyEvents:
         found = answers(questions, given)
         if not found:
             return []
-        data: dict[str, Any] = {"survey": invitation.survey, "invitation": invitation.id, "answers": found, "revision": invitation.revision}
+        data: dict[str, Any] = {"survey": invitation.survey, "answers": found, "revision": invitation.revision}
+        if invitation.place is None:  # who walks in was not invited, and is no part of the response rate
+            data["invitation"] = invitation.id
         if invitation.case_id is not None:
             data["case"] = invitation.case_id
         if invitation.flags:

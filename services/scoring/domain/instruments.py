@@ -1,7 +1,7 @@
 """How one event adds to the measures: each answer to an instrument becomes an integer, its component.
 
 A measure is a histogram {component: amount}. Scores are counted in millionths, so that sums are exact and boxes have sharp edges;
-`complaints` and `interactions` are plain counters, a histogram with the one component 0.
+What is only counted (`complaints`, `interactions`, `surveys_sent`, `surveys_answered`) is a histogram with the one component 0.
 """
 
 from functools import lru_cache
@@ -25,7 +25,8 @@ _NOTHING: Contributions = ((), ())
 
 
 def contributions(event: Event) -> Contributions:
-    """What this event adds 1 to; several answers of one survey count each, a question without a score does not.
+    """What this event adds 1 to; several answers of one survey count each, a question without a score does not. A survey counts as
+    answered where it answers an invitation: who walks in was not sent one.
 
     Raises InvalidEvent for an answer that no rule can place, and for a type that does not belong on the feedback topics.
     """
@@ -37,6 +38,8 @@ def contributions(event: Event) -> Contributions:
             for answer in event.data.answers
             if answer.score is not None and answer.instrument in _PLACES
         ]
+        if event.data.invitation is not None:
+            placed.append(("surveys_answered", COUNTED))
         measures, components = zip(*placed, strict=True) if placed else _NOTHING
         return measures, components
     return _COUNTERS.get(event.type, _NOTHING)
@@ -47,6 +50,7 @@ _TAKEN = frozenset(name for name, kind in EVENT_TYPES.items() if kind.from_clien
 _COUNTERS: dict[str, Contributions] = {
     "feedback.complaint_raised.v1": (("complaints",), (COUNTED,)),
     "interaction.completed.v1": (("interactions",), (COUNTED,)),
+    "feedback.survey_sent.v1": (("surveys_sent",), (COUNTED,)),
 }
 
 

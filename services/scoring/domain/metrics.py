@@ -8,7 +8,7 @@ from typing import Literal
 from services.scoring.domain.instruments import UNIT, csat_parts
 from services.scoring.domain.statistics import Interval, adjusted_wald_difference, mean_of_histogram, poisson_rate, wilson
 
-MetricName = Literal["nps", "csat", "ces_effort", "ces_ease", "complaint_rate"]
+MetricName = Literal["nps", "csat", "ces_effort", "ces_ease", "complaint_rate", "response_rate"]
 
 Histogram = Mapping[int, int]
 """How often each component was observed; components that sum to nothing are left out."""
@@ -76,6 +76,16 @@ def complaint_rate(complaints: Histogram, interactions: Histogram) -> Number:
     return _number(value, completed, poisson_rate(raised, completed / 1000), components)
 
 
+def response_rate(answered: Histogram, sent: Histogram) -> Number:
+    """The share 0–1 of sent surveys that were answered (Wilson); n counts the sent.
+
+    Each counts when it happened, so that in a short window more may be answered than sent: then the share is 1.
+    """
+    replies, asked = sum(answered.values()), sum(sent.values())
+    counted = min(replies, asked)
+    return _number(counted / asked if asked else None, asked, wilson(counted, asked), {"answered": replies, "sent": asked})
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -84,6 +94,7 @@ METRICS: dict[str, Metric] = {
         Metric("ces_effort", ("ces_effort",), partial(ces, lambda score: score <= 3 * UNIT)),
         Metric("ces_ease", ("ces_ease",), partial(ces, lambda score: score >= 5 * UNIT)),
         Metric("complaint_rate", ("complaints", "interactions"), complaint_rate),
+        Metric("response_rate", ("surveys_answered", "surveys_sent"), response_rate),
     )
 }
 

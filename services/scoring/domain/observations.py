@@ -10,7 +10,7 @@ from services.scoring.domain.windows import buckets_of, minute_of
 from shared.contracts.decoding import Event
 from shared.contracts.identity import event_hash
 
-READ_FIELDS = ("channel", "revision", "answers")
+READ_FIELDS = ("channel", "revision", "answers", "invitation")
 """All that an observation is made of, of an event's `data`."""
 
 Observation = Mapping[str, Any]

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scoring.domain.instruments import UNIT, csat_parts, place_answer
+from services.scoring.domain.instruments import COUNTED, UNIT, contributions, csat_parts, place_answer
 from shared.errors import InvalidEvent
+from tests.scoring.events import NOON, event
 
 
 def satisfied(score: float, low: float, high: float) -> bool:
@@ -109,3 +110,22 @@ def test_an_answer_that_no_rule_places_is_refused_with_its_reason(
         place_answer(*answer)
 
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("type", "data", "counted"),
+    [
+        ("survey_sent", {"invitation": "i"}, ["surveys_sent"]),
+        ("survey_opened", {"invitation": "i"}, []),
+        (
+            "survey_answered",
+            {"invitation": "i", "answers": [{"question": "why", "instrument": "text", "text": "slow"}]},
+            ["surveys_answered"],
+        ),
+        ("survey_answered", {"answers": [{"question": "why", "instrument": "text", "text": "slow"}]}, []),
+    ],
+)
+def test_a_survey_counts_as_sent_and_as_answered_where_somebody_was_invited(type: str, data: dict[str, object], counted: list[str]) -> None:
+    said = event(f"feedback.{type}.v1", {"channel": "email", "survey": "s", **data}, id="i", at=NOON)
+
+    assert contributions(said) == (tuple(counted), (COUNTED,) * len(counted))

@@ -76,6 +76,21 @@ def test_complaints_without_any_interaction_have_no_rate() -> None:
     assert METRICS["complaint_rate"].compute({COUNTED: 3}, {}) == Number(None, 0, None, None, {"complaints": 3, "interactions": 0})
 
 
+def test_response_rate_is_the_share_of_the_sent_that_were_answered_with_wilsons_interval() -> None:
+    number = METRICS["response_rate"].compute({COUNTED: 81}, {COUNTED: 263})
+
+    assert (number.value, number.n) == (81 / 263, 263)
+    assert (number.ci_low, number.ci_high) == pytest.approx((0.2553, 0.3662), abs=5e-5)  # Newcombe 1998, table I, method 3
+    assert number.components == {"answered": 81, "sent": 263}
+
+
+def test_no_more_than_all_are_answered_where_a_window_holds_answers_to_what_was_sent_before_it() -> None:
+    number = METRICS["response_rate"].compute({COUNTED: 3}, {COUNTED: 2})
+
+    assert (number.value, number.n, number.ci_high) == (1, 2, 1)
+    assert number.components == {"answered": 3, "sent": 2}
+
+
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_nothing_observed_is_null_and_never_zero(metric: object) -> None:
     number = metric.compute(*({} for _ in metric.measures))  # type: ignore[attr-defined]
