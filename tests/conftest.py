@@ -9,11 +9,12 @@ import pytest_asyncio
 from tests.servers import KafkaServer, PostgresServer
 
 LONGEST = "test_make_run.py"
+WITHOUT_SERVERS = {"adapters", "contracts", "domain", "personal"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes longest comes first, so that at the end no process is left alone with it."""
-    items.sort(key=lambda item: item.path.name != LONGEST)
+    """The file that takes longest comes first and what is short last, so that at the end no process is left alone with long work."""
+    items.sort(key=lambda item: (item.path.name != LONGEST, not WITHOUT_SERVERS.isdisjoint(item.path.parts)))
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -127,7 +127,7 @@ async def test_a_person_sees_what_a_file_becomes_is_asked_and_may_leave_and_come
     platform: Platform, importing: Service, tmp_path: Path
 ) -> None:
     key = await platform.key("person")
-    (tmp_path / "answers.csv").write_text(answers(150_000))
+    (tmp_path / "answers.csv").write_text(answers(80_000))
     async with platform.client(importing, key) as client:
         installation = Installation.make(tmp_path, platform.kafka.bootstrap, urls={"ingest": importing.url}, key=key)
         async with terminal(installation, "import", "answers.csv") as refusing:
