@@ -26,7 +26,7 @@ from tests.system.test_tenants import KNOWN, Route, World
 ROLES = ("events", "access", "channels", "imports", "surveys")
 """All that have routes; `pulls` would call the vendors of the endpoints that are made here."""
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-EXAMPLES = 5
+EXAMPLES = 3
 """Made requests of an operation, some as its description wants them and some not."""
 NAMES = {
     "endpoint": "endpoint", "unreadable": "unreadable", "import_id": "import", "survey_id": "survey", "invitation_id": "invitation",
