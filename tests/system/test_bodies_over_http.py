@@ -11,11 +11,10 @@ import pytest
 import pytest_asyncio
 from backports import zstd
 
-from shared.clock import utc_now
 from shared.contracts.topics import FEEDBACK_EVENTS
 from tests.shared.kafka.reading import mark, read
 from tests.system.platform import Platform, Service
-from tests.system.test_limits import NOT_JSON
+from tests.system.test_limits import NOT_JSON, idea
 
 PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd.compress}
 
@@ -24,11 +23,6 @@ PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd
 async def client(platform: Platform, ingest: Service) -> AsyncIterator[httpx.AsyncClient]:
     async with platform.client(ingest, await platform.key("bodies")) as client:
         yield client
-
-
-def idea(id: str, text: str = "shorter queues") -> bytes:
-    event = {"id": id, "type": "feedback.idea_submitted.v1", "time": utc_now().isoformat(), "data": {"channel": "web", "text": text}}
-    return json.dumps(event).encode()
 
 
 def lines(name: str, count: int = 3) -> list[bytes]:
