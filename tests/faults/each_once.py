@@ -37,7 +37,6 @@ LEFT_TO_DO = {
     """,
 }
 """What a service still has to do for a tenant about what it has read."""
-STORED = "SELECT next_offset FROM consumer_offsets WHERE consumer_group = $1 AND topic = $2 AND partition = $3"
 
 
 class InTurns:
@@ -105,7 +104,7 @@ class Traffic:
         async with self._platform.client(self._platform.one("closed_loop"), self.key) as client:
             cases = {case["id"]: case for case in await until_cases(client, len(complaints), seconds)}
             await self._nothing_left_to_do("closed_loop", seconds)
-            await has_read(self._platform, "alerts", await mark(self._platform.kafka_settings, CASES_EVENTS), seconds)
+            await self._platform.has_read("alerts", await mark(self._platform.kafka_settings, CASES_EVENTS), seconds)
             await self._nothing_left_to_do("alerts", seconds)
             shown = await until_cases(client, len(complaints))
         told = [one for one in await announced(self._platform, self._since, self.tenant) if one["type"] == "clock.breached.v1"]
@@ -136,12 +135,4 @@ class Traffic:
         """Wait until a service has done everything that follows from what it has read."""
         async with asyncio.timeout(seconds), self._platform.database(service) as connection:
             while await connection.fetchval(LEFT_TO_DO[service], self.tenant):
-                await asyncio.sleep(0.1)
-
-
-async def has_read(platform: Platform, service: str, ends: Mark, seconds: float) -> None:
-    """Wait until a service has processed everything before `ends`, with whichever replica."""
-    async with asyncio.timeout(seconds), platform.database(service) as connection:
-        for partition, end in ends.items():
-            while await connection.fetchval(STORED, service, partition.topic, partition.partition) < end:
                 await asyncio.sleep(0.1)

@@ -10,7 +10,6 @@ from typing import Any
 import asyncpg
 
 from shared.contracts.topics import CASES_EVENTS, FEEDBACK_EVENTS
-from tests.faults.each_once import has_read
 from tests.shared.kafka.reading import Mark, mark
 from tests.system.platform import Platform, Service
 
@@ -110,7 +109,7 @@ async def caught(looking: asyncpg.Connection, locking: asyncpg.Connection, servi
 async def replaced(platform: Platform, stopped: Stopped, seconds: float) -> None:
     """Wait until others have done what it had in hand, and relay in its place, all while it is stopped."""
     name = stopped.service.name
-    await has_read(platform, name, stopped.ends, seconds)
+    await platform.has_read(name, stopped.ends, seconds)
     others = [service for service in platform.services if service.name == name and service is not stopped.service]
     async with asyncio.timeout(seconds), platform.database(name) as looking:
         while await relaying(looking, others) is None:

@@ -24,6 +24,7 @@ from shared.database.migrations import upgrade
 from shared.kafka.topics import ensure_topics
 from shared.settings import DatabaseSettings, KafkaSettings
 from tests.servers import KafkaServer, PostgresServer
+from tests.shared.kafka.reading import Mark
 
 TENANT_SCOPES: tuple[Scope, ...] = ("ingest:write", "ingest:backfill", "metrics:read", "customers:read", "customers:erase", "cases:read",
                                     "cases:write", "cases:approve", "alerts:read", "alerts:write", "admin")  # fmt: skip
@@ -38,6 +39,7 @@ shared.clock.utc_now = lambda: right() + timedelta(seconds={seconds})
 from services.{service}.main import main
 sys.exit(main())
 """
+READ_UNTIL = "SELECT coalesce(max(next_offset), 0) FROM consumer_offsets WHERE consumer_group = $1 AND topic = $2 AND partition = $3"
 NOTHING: Mapping[str, str] = {}
 SHORT_WAITS = {"HEARBACK_KAFKA_SESSION_TIMEOUT_SECONDS": "6", "HEARBACK_KAFKA_REQUEST_TIMEOUT_SECONDS": "8"}
 
@@ -233,6 +235,13 @@ class Platform:
             yield connection
         finally:
             await connection.close()
+
+    async def has_read(self, service: str, ends: Mark, seconds: float) -> None:
+        """Wait until a service has processed everything before `ends`, with whichever replica."""
+        async with asyncio.timeout(seconds), self.database(service) as connection:
+            for partition, end in ends.items():
+                while await connection.fetchval(READ_UNTIL, service, partition.topic, partition.partition) < end:
+                    await asyncio.sleep(0.1)
 
     @asynccontextmanager
     async def client(self, service: Service, key: str, timeout: float = 30) -> AsyncIterator[httpx.AsyncClient]:

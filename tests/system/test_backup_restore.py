@@ -14,7 +14,7 @@ from shared.contracts.topics import CASES_EVENTS
 from shared.database.engine import create_engine, create_sessions
 from shared.database.outbox import OutboxRecord, enqueue
 from shared.settings import DatabaseSettings
-from tests.faults.each_once import Traffic, has_read
+from tests.faults.each_once import Traffic
 from tests.shared.kafka.reading import mark, read
 from tests.system.platform import SERVICES, Platform, Service
 from tests.system.receiver import Received
@@ -48,7 +48,7 @@ async def test_databases_restored_older_than_kafka_lead_to_the_same_numbers_case
     for name in ("ingest", "alerts"):
         await run_statements(platform, name, f"-- {name}\n")
     await alerts.start()
-    await has_read(platform, "alerts", await mark(platform.kafka_settings, CASES_EVENTS), 30)
+    await platform.has_read("alerts", await mark(platform.kafka_settings, CASES_EVENTS), 30)
     await alerts.terminate()
     for name in ("scoring", "closed_loop"):
         await run_statements(platform, "alerts", f"-- alerts, after {name} was restored\n")
