@@ -46,6 +46,8 @@ def classify(error: BaseException) -> HearbackError | None:
     cause = error
     if isinstance(error, DBAPIError) and error.orig is not None:
         cause = error.orig.__cause__ or error.orig  # SQLAlchemy's asyncpg dialect wraps the driver's error once more
+    if isinstance(cause, asyncpg.ConnectionDoesNotExistError) and isinstance(cause.__cause__, asyncpg.PostgresError):
+        cause = cause.__cause__  # the connection was lost because the server ended it, and had said why
     sqlstate = getattr(cause, "sqlstate", None)
     if isinstance(sqlstate, str):
         if sqlstate.startswith(AGAIN):

@@ -121,34 +121,28 @@ class BatchProcessor:
         )
 
     async def _settle(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
-        try:
-            await self._commit_when_possible(items, oldest_unread)
-        except InvalidEvent as refused:
-            handled = [item for item in items if item.received is not None]
-            if len(handled) == 1:
-                handled[0].received, handled[0].refusal = None, refused
-                await self._settle(items, oldest_unread)
-            elif handled:
-                cut = items.index(handled[len(handled) // 2])
-                await self._settle(items[:cut], oldest_unread)
-                await self._settle(items[cut:], oldest_unread)
-            else:
-                raise RuntimeError("a batch without events was refused as data") from refused
+        """Commit all of `items`, in their order: in one transaction, or in smaller ones where that one fails.
 
-    async def _commit_when_possible(self, items: Sequence[Item], oldest_unread: OldestUnread) -> None:
+        Fewer are tried whatever kept PostgreSQL from it: one that it ended because it took too long would take as long the next time, and
+        cannot always be told from a lost connection.
+        """
+        left, pauses = [items], backoff()
         waited_for: set[str] = set()
         try:
-            for pause in backoff():
+            while left:
+                portion = left.pop()
                 try:
                     with typed_database_errors():
-                        await self._commit(items, oldest_unread)
-                    return
+                        await self._commit(portion, oldest_unread)
+                except InvalidEvent as refused:
+                    left += _nearer_to_poison(portion, refused)
                 except Unavailable as unavailable:
                     log.warning("consumer waits", action="consumer_waits", dependency=unavailable.dependency, detail=unavailable.detail)
                     waited_for.add(unavailable.dependency)
                     self._metrics.waiting.labels(unavailable.dependency).set(1)
-                    if await stopped_within(self._stop, pause):
+                    if await stopped_within(self._stop, next(pauses)):
                         raise
+                    left += _cut(portion, len(portion) // 2)
         finally:
             for dependency in waited_for:
                 self._metrics.waiting.labels(dependency).set(0)
@@ -174,6 +168,22 @@ class BatchProcessor:
             self._metrics.dead_letters.labels(item.record.topic, item.refusal.reason).inc()
             log.error("record set aside", action="dead_letter", reason=item.refusal.reason, topic=item.record.topic,
                       partition=item.record.partition, offset=item.record.offset)  # fmt: skip
+
+
+def _cut(items: Sequence[Item], at: int) -> list[Sequence[Item]]:
+    """Both parts of `items`, the one to take first last; one alone stays whole."""
+    return [items[at:], items[:at]] if at else [items]
+
+
+def _nearer_to_poison(items: Sequence[Item], refused: InvalidEvent) -> list[Sequence[Item]]:
+    """Halves of what is handled of `items`, or all of them when one alone was and is set aside now."""
+    handled = [item for item in items if item.received is not None]
+    if not handled:
+        raise RuntimeError("a batch without events was refused as data") from refused
+    if len(handled) > 1:
+        return _cut(items, items.index(handled[len(handled) // 2]))
+    handled[0].received, handled[0].refusal = None, refused
+    return [items]
 
 
 def _received(event: Any, record: SourceRecord, batch: Span) -> Received:

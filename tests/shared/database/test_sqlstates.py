@@ -45,6 +45,14 @@ async def test_a_terminated_connection_means_again(sessions: Sessions) -> None:
         await run(sessions, "SELECT pg_terminate_backend(pg_backend_pid())")
 
 
+async def test_a_transaction_that_the_server_ends_because_it_took_too_long_means_again_and_says_why(database: DatabaseSettings) -> None:
+    engine = create_engine(database.model_copy(update={"transaction_timeout_seconds": 0.2}), "test")
+
+    with pytest.raises(Unavailable, match=r"TransactionTimeoutError \(25P04\)"):
+        await run(create_sessions(engine), "SELECT pg_sleep(60)")
+    await engine.dispose()
+
+
 async def test_a_server_that_is_not_there_means_again(database: DatabaseSettings) -> None:
     nobody = DatabaseSettings(url=SecretStr("postgresql://hearback:secret@127.0.0.1:1/none"))
     engine = create_engine(nobody, "test")

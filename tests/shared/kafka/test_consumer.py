@@ -18,15 +18,15 @@ from shared.contracts.decoding import admit as admit_event
 from shared.contracts.decoding import decode, encode
 from shared.contracts.identity import event_hash
 from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS
-from shared.database.engine import Sessions
-from shared.database.offsets import StaleOwner
+from shared.database.engine import Sessions, create_engine, create_sessions
+from shared.database.offsets import Partition, StaleOwner, read_positions, start_partitions
 from shared.database.seen import admit
 from shared.errors import ConfigurationError, InvalidEvent
-from shared.kafka.batch import Received
+from shared.kafka.batch import BatchProcessor, Item, Received
 from shared.kafka.consumer import Consumer
-from shared.kafka.dead_letters import ONLY
+from shared.kafka.dead_letters import ONLY, SourceRecord
 from shared.kafka.metrics import ConsumerMetrics
-from shared.settings import KafkaSettings
+from shared.settings import DatabaseSettings, KafkaSettings
 from tests.shared.tables import notes
 
 
@@ -201,6 +201,31 @@ async def test_data_that_only_the_database_can_refuse_is_poison_too(bench: Bench
 
     [(_, headers)] = await bench.dead()
     assert headers["hearback-error"] == b"refused_by_database_22003"
+
+
+async def test_what_takes_longer_than_a_transaction_may_is_committed_in_smaller_ones(bench: Bench, database: DatabaseSettings) -> None:
+    engine = create_engine(database.model_copy(update={"transaction_timeout_seconds": 0.5}), "test")
+    handler = Recorder(bench.name)
+    partition = Partition(FEEDBACK_EVENTS, 0)
+    records = [SourceRecord(*partition, offset, utc_now(), b"", bench.event(id), []) for offset, id in enumerate("abcdef")]
+    items = [Item(partition, record, expected=record.offset) for record in records]
+
+    async def never_ready_with_many(session: AsyncSession) -> None:
+        await session.execute(text("SELECT pg_sleep(CASE WHEN :many THEN 60 ELSE 0 END)"), {"many": len(handler.batches[-1]) > 2})
+
+    handler.before_commit = never_ready_with_many
+    async with bench.sessions.begin() as session:
+        await start_partitions(session, bench.name, "cluster", {partition: 0})
+    processor = BatchProcessor(bench.name, handler, create_sessions(engine), bench.metrics)
+    await processor.decode(items)
+    async with asyncio.timeout(60):
+        await processor.process(items, lambda *_: None)
+    await engine.dispose()
+
+    assert [r.event.id for r in handler.batches[0]] == [*"abcdef"]
+    assert await bench.noted() == [*"abcdef"]
+    async with bench.sessions() as session:
+        assert await read_positions(session, bench.name, [FEEDBACK_EVENTS]) == {partition: 6}
 
 
 async def test_a_replayed_dead_letter_is_read_by_the_consumer_that_it_names_alone(bench: Bench) -> None:
