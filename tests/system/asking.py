@@ -81,6 +81,20 @@ async def belongings(client: httpx.AsyncClient) -> dict[str, str]:
     return {"survey": SURVEY, "invitation": INVITATION, "place": place.json()["id"], "opted_out": OPTED_OUT}
 
 
+async def complete_for_a_draw(client: httpx.AsyncClient, survey: str) -> None:
+    """A survey of this id that thanks with a place in a draw, and somebody who has answered it."""
+    drawn = document(ways=["call"], incentive={"kind": "draw", "text": {"en": "A draw.", "zh-Hans": "抽奖。"}})
+    people = [{"id": f"{survey}-1", "customer": {"id": "entrant", "phone": "+4915112345679"}}]
+    answers = {question["id"]: None if question["kind"] == "text" else {"score": 1} for question in drawn["questions"]}
+    for path, body, status in (
+        ("", {"id": survey, "document": drawn}, 201),
+        (f"/{survey}/invitations", {"people": people}, 201),
+        (f"/{survey}/invitations/{survey}-1/answers", {"answers": answers}, 200),
+    ):
+        answer = await client.post(f"/v1/surveys{path}", json=body)
+        assert answer.status_code == status, answer.text
+
+
 async def shown(client: httpx.AsyncClient) -> dict[str, Any]:
     """What surveys show the tenant."""
     paths = ("", *(f"/{SURVEY}/{name}" for name in ("versions", "places", "coupons", "rewards", "draws", "results?days=9")))

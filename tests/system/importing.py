@@ -21,9 +21,9 @@ ATTEMPTS: dict[str, list[Attempt]] = {
 }
 
 
-async def belongings(client: httpx.AsyncClient) -> dict[str, str]:
+async def belongings(client: httpx.AsyncClient, file: bytes = FILE_OF_B) -> dict[str, str]:
     """An import that waits to be started, as attempts name it; `client` carries a key of its tenant."""
-    answer = await client.post("/v1/imports", content=FILE_OF_B)
+    answer = await client.post("/v1/imports", content=file)
     assert answer.status_code == 201, answer.text
     view = answer.json()
     async with asyncio.timeout(20):

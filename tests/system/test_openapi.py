@@ -39,6 +39,8 @@ LIKELY = 0.7
 """How often a parameter is the name of something that exists."""
 OPERATORS = "/v1/tenants"
 """Whose key is another."""
+DRAWN = "drawn-5c1d"
+"""A survey that somebody has completed for a draw."""
 ALSO: dict[str, list[Attempt]] = {
     "ingest POST /v1/tenants": [Attempt((), json={"id": "{tenant}-too", "name": "Another"})],
     "ingest GET /v1/tenants/{id}": [Attempt((), path={"id": "{tenant}"})],
@@ -49,11 +51,15 @@ ALSO: dict[str, list[Attempt]] = {
         Attempt((), path={"channel": "messenger", "endpoint": "{prober}"},
                 query={"hub.mode": "subscribe", "hub.verify_token": "a-token", "hub.challenge": "17"}),
     ],
+    "ingest POST /v1/imports/{import_id}/start": [Attempt((), path={"import_id": "{ready}"})],
+    "ingest POST /v1/surveys/{survey_id}/draws": [Attempt((), path={"survey_id": DRAWN}, json={"winners": 1})],
     "closed_loop POST /v1/cases/{case_id}/assign": [Attempt((), path={"case_id": "{case}"})],  # without a body
+    "alerts POST /v1/deliveries/{id}/replay": [Attempt((), path={"id": "{dead}"})],
 }  # fmt: skip
 """What is asked beside the attempts of tests.system.attempts, mostly because its owner is answered with success where no attempt is."""
-ENDS = ("resolve", "close", "reopen", "withdraw")
-"""What is done to a case last, in this order: after it the rest is refused."""
+BEGINS, ENDS = ("replay", "retarget"), ("resolve", "close", "reopen", "withdraw")
+"""What is done first, while clocks run and nothing newer was told; and what is done to a case last, in this order: after it the rest is
+refused."""
 PROBER = {"channel": "messenger", "name": "Prober", "secrets": {"app_secret": "a-secret", "verify_token": "a-token"}}
 
 
@@ -119,6 +125,9 @@ async def world(platform: Platform, scoring: Service, closed_loop: Service, aler
         for more in (connecting, asking, importing):
             names |= await more.belongings(posting)
         names["prober"] = (await posting.post("/v1/endpoints", json=PROBER)).json()["id"]
+        names["ready"] = (await importing.belongings(posting, b"time,complaint\n2025-01-02T09:00:00Z,late\n"))["import"]
+        names["dead"] = (await alarm.get("/v1/deliveries", params={"state": "dead", "limit": 1})).json()["items"][0]["id"]
+        await asking.complete_for_a_draw(posting, DRAWN)
         names["key"] = (await posting.post("/v1/keys", json={"scopes": ["metrics:read"]})).json()["id"]
         names |= {"tenant": tenant, "channel": "typeform", "event": uuid4().hex}
         yield World(platform, services, key, key, tenant, tenant, names, receiver, http)
@@ -128,20 +137,22 @@ async def world(platform: Platform, scoring: Service, closed_loop: Service, aler
 def place(route: Route) -> int:
     """What ends a case comes behind all that is done to one."""
     command = route.path.rpartition("/")[2]
-    return ENDS.index(command) if command in ENDS else -1
+    return -1 if command in BEGINS else 1 + ENDS.index(command) if command in ENDS else 0
 
 
 async def walk(world: World, routes: Sequence[Route], keys: dict[str, str]) -> None:
     """Do everything that attempts name to one's own, and hold each answer against the description."""
-    for service in world.services:
-        described = schemathesis.openapi.from_dict((await world.http.get(f"{service.url}/openapi.json")).json())
-        for route in (route for route in routes if route.service is service):
-            key = keys["operator" if route.path == OPERATORS else "tenant"]
-            for attempt in [*ALSO.get(route.name, ()), *KNOWN.get(route.name, [Attempt(())])]:
-                answer = await world.ask(route, attempt, key)
+    described = {
+        service.name: schemathesis.openapi.from_dict((await world.http.get(f"{service.url}/openapi.json")).json())
+        for service in world.services
+    }
+    for route in routes:
+        key = keys["operator" if route.path == OPERATORS else "tenant"]
+        for attempt in [*ALSO.get(route.name, ()), *KNOWN.get(route.name, [Attempt(())])]:
+            answer = await world.ask(route, attempt, key)
 
-                assert answer.status_code < 500, f"{route.name} {attempt}: {answer.text}"
-                described[route.path][route.method.upper()].validate_response(answer)
+            assert answer.status_code < 500, f"{route.name} {attempt}: {answer.text}"
+            described[route.service.name][route.path][route.method.upper()].validate_response(answer)
 
 
 async def test_operations_are_done_and_every_answer_is_as_described(world: World, tmp_path: Path) -> None:
@@ -163,6 +174,4 @@ async def test_operations_are_done_and_every_answer_is_as_described(world: World
     answered = {name: found for service in world.services for name, found in (await statuses(service)).items()}
     assert [code for code, _ in results] == [0] * len(world.services)
     done = {name for name, found in answered.items() if any(status < 300 for status in found)}
-    undone = [route.name for route in routes if route.name not in done]
-    print("never done:", undone)
-    assert len(undone) < len(routes) / 20
+    assert [route.name for route in routes if route.name not in done] == []

@@ -135,7 +135,8 @@ ADAPTER = Adapter(
     receive=receive,
     setup=(
         "In Chatwoot: Settings, Integrations, Webhooks, Configure, Add new webhook, with the URL {url}",
-        "Choose message created, message updated and conversation status changed; copy the webhook's secret here",
+        "Choose message created, message updated and conversation status changed; when it is made, copy the webhook's secret and give it "
+        'to this endpoint: POST {public}/v1/endpoints/{id}/rotate with {"secrets": {"secret": "…"}}',
         "Releases that do not sign webhooks yet come in by an endpoint of the channel generic, with a token in the URL",
         "Switch on the satisfaction survey of the inbox: Settings, Inboxes, the inbox, CSAT",
         "Test: resolve a conversation of your own and rate it; the rating is here within a minute",

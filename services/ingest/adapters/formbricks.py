@@ -97,7 +97,9 @@ ADAPTER = Adapter(
     receive=receive,
     setup=(
         "In Formbricks open Configuration, Integrations, Webhooks, Add webhook; paste {url}, choose Response Finished (and Response "
-        "Updated for those who stop half-way), and copy the secret into this endpoint",
+        "Updated for those who stop half-way)",
+        "Copy the secret that is shown then, and give it to this endpoint: POST {public}/v1/endpoints/{id}/rotate with "
+        '{"secrets": {"secret": "whsec_…"}}',
         "Say in the options what each rating and NPS question asks, by the question's id",
         "Pass customer_id, email or conversation_id as hidden fields, so that answers find their customer",
         "Test: answer the survey yourself; the endpoint shows the response",

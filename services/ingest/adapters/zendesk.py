@@ -120,7 +120,8 @@ ADAPTER = Adapter(
     setup=(
         "In the Admin Center: Apps and integrations, Webhooks, Create webhook, Zendesk events, and choose Ticket status changed, "
         "Ticket created and Comment added",
-        "Endpoint URL {url}, request method POST, request format JSON, no authentication; when it is created, copy its signing secret here",
+        "Endpoint URL {url}, request method POST, request format JSON, no authentication; when it is created, reveal its signing secret "
+        'and give it to this endpoint: POST {public}/v1/endpoints/{id}/rotate with {"secrets": {"signing_secret": "…"}}',
         "For ratings: Apps and integrations, APIs, Zendesk API, add an API token; enter it here with its agent's e-mail address and the "
         "subdomain, and choose satisfaction ratings or CSAT surveys",
         "Ratings that a trigger of yours sends, with a body that you write, come in by an endpoint of the channel zendesk_trigger",

@@ -51,7 +51,8 @@ ADAPTER = preset(
     (
         "In Zendesk open Admin Center, Apps and integrations, Webhooks, Create webhook, Trigger or automation",
         "Endpoint URL: {url}; Request method POST, request format JSON",
-        "Copy the webhook's signing secret into this endpoint",
+        "When it is made, reveal its signing secret and give it to this endpoint: POST {public}/v1/endpoints/{id}/rotate with "
+        '{"secrets": {"secret": "…"}}',
         'Create a trigger: Ticket satisfaction is Good or Bad, action Notify webhook, with the JSON body {"ticket_id":"{{ticket.id}}",'
         '"current_rating":"{{satisfaction.current_rating}}","satisfaction_comment":"{{satisfaction.current_comment}}",'
         '"assignee":"{{ticket.assignee.name}}","requester_email":"{{ticket.requester.email}}","channel":"{{ticket.via}}"}',

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.ingest.adapters import adapters
 from services.ingest.adapters.adapter import Adapter
 from services.ingest.channels import store
-from services.ingest.channels.endpoint import StoredEndpoint, new_endpoint_id
+from services.ingest.channels.endpoint import StoredEndpoint, StoredSecrets, new_endpoint_id
 from services.ingest.channels.fetches import drop_all
 from services.ingest.channels.kept import KEPT_DAYS
 from shared.database.audit import record_change
@@ -39,16 +39,23 @@ def adapter_of(channel: str) -> Adapter[Any, Any]:
 
 async def create(
     session: AsyncSession, box: SecretBox, tenant: str, *, channel: str, name: str, zone: str, country: str | None,
-    options: Mapping[str, Any], secrets: Mapping[str, Any], calls_per_minute: int, actor: str, now: datetime,
+    options: Mapping[str, Any], secrets: Mapping[str, Any] | None, calls_per_minute: int, actor: str, now: datetime,
 ) -> StoredEndpoint:  # fmt: skip
-    """Store a new endpoint. Does not commit. Raises EndpointRefused."""
+    """Store a new endpoint; without the secrets that its channel needs it waits for them. Does not commit. Raises EndpointRefused."""
     adapter = adapter_of(channel)
     _check_zone(zone)
     _check(adapter.options, options, "options")
-    _check(adapter.secrets, secrets, "secrets")
-    endpoint = StoredEndpoint(new_endpoint_id(), tenant, channel, name, zone, country, dict(options), calls_per_minute, 1, now, now, None)
+    if secrets is None and not any(member.is_required() for member in adapter.secrets.model_fields.values()):
+        secrets = {}
+    if secrets is not None:
+        _check(adapter.secrets, secrets, "secrets")
+    given = [] if secrets is None else [StoredSecrets(1, _sealed(box, secrets), None)]
+    endpoint = StoredEndpoint(
+        new_endpoint_id(), tenant, channel, name, zone, country, dict(options), calls_per_minute, 1, now, now, None, given
+    )
     await store.save_endpoint(session, endpoint, new=True)
-    await store.add_secrets(session, endpoint, _sealed(box, secrets), former_until=now, forget=now)
+    for first in given:
+        await store.add_secrets(session, endpoint, first.sealed, former_until=now, forget=now)
     await _audit(session, "create", None, endpoint, actor, now)
     return endpoint
 

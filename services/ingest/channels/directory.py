@@ -99,7 +99,7 @@ class Directory:
                 self._known[stored.id] = open_endpoint(stored, self._box)
             except Misconfigured as wrong:
                 self._known[stored.id] = wrong
-                log.error("an endpoint cannot be used", action="endpoint_misconfigured", channel=stored.channel, detail=str(wrong))
+                log.warning("an endpoint cannot be used", action="endpoint_misconfigured", channel=stored.channel, detail=str(wrong))
             self._versions[stored.id] = stored.version
             self._unknown.pop(stored.id, None)
             self.changed.set()

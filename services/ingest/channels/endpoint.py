@@ -109,6 +109,8 @@ def open_endpoint(stored: StoredEndpoint, box: SecretBox | None) -> OpenEndpoint
         raise Misconfigured(f"this version has no channel {stored.channel}")
     if box is None:
         raise Misconfigured("HEARBACK_INGEST_SECRETS_KEY is not set: secrets cannot be opened")
+    if not stored.secrets:
+        raise Misconfigured(f"it has no secrets yet: give them with POST /v1/endpoints/{stored.id}/rotate")
     try:
         options = adapter.options.model_validate(stored.options)
         opened = [(adapter.secrets.model_validate_json(box.open(one.sealed)), one.valid_until) for one in stored.secrets]

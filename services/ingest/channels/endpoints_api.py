@@ -95,7 +95,7 @@ def endpoint_routes(sessions: Sessions, clock: Clock, box: SecretBox | None, pub
     router = APIRouter(prefix="/v1/endpoints", tags=["channels"])
 
     def view(endpoint: StoredEndpoint) -> EndpointView:
-        return EndpointView(**shown(endpoint, configuration.adapter_of(endpoint.channel), public_url))
+        return EndpointView(**shown(endpoint, configuration.adapter_of(endpoint.channel), public_url, box))
 
     @router.post("", status_code=201, summary="Make an endpoint; the answer says what to paste and set at the vendor, and how to test")
     async def create(caller: Admin, wanted: NewEndpoint, idempotency_key: IdempotencyKey = None) -> EndpointView:
@@ -130,8 +130,8 @@ def endpoint_routes(sessions: Sessions, clock: Clock, box: SecretBox | None, pub
             told: dict[str, Any] = {name: getattr(counts, name) for name in counts.__slots__ if name != "collected"}
             collected = [Collected.model_validate(share, from_attributes=True) for share in counts.collected]
             return EndpointState(
-                **shown(found, configuration.adapter_of(found.channel), public_url), **told, error=_error(found, box),
-                fetches_waiting=waiting.waiting, fetches_dead=waiting.dead, collected=collected,
+                **shown(found, configuration.adapter_of(found.channel), public_url, box), **told, fetches_waiting=waiting.waiting,
+                fetches_dead=waiting.dead, collected=collected,
             )  # fmt: skip
 
     @router.patch("/{endpoint}", summary="Change name, zone, country, options or calls_per_minute")
@@ -186,14 +186,6 @@ def _found(endpoint: StoredEndpoint | None) -> StoredEndpoint:
     if endpoint is None:
         raise not_found()
     return endpoint
-
-
-def _error(endpoint: StoredEndpoint, box: SecretBox | None) -> str | None:
-    try:
-        open_endpoint(endpoint, box)
-    except Misconfigured as wrong:
-        return str(wrong)
-    return None
 
 
 def _tried(tried: Tried) -> TriedView:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.adapters.adapter import Adapter
-from services.ingest.channels.endpoint import StoredEndpoint
+from services.ingest.channels.endpoint import Misconfigured, StoredEndpoint, open_endpoint
 from services.ingest.personal.phones import Home
 from shared.contracts.fields import JsonObject, Name, Zone
+from shared.delivery.secrets import SecretBox
 
 CallsPerMinute = Annotated[int, Field(ge=1, le=6000, description="How often at most the vendor is called to fetch what it only announced")]
 OverlapSeconds = Annotated[float, Field(ge=0, le=30 * 86_400, description="How long the present secrets stay valid beside the new ones")]
@@ -21,7 +22,10 @@ _EXAMPLE: dict[str, Any] = {"channel": "typeform", "name": "Service survey", "zo
 
 
 class NewEndpoint(BaseModel):
-    """An endpoint to be made. `GET /v1/channels` has the JSON Schemas of `secrets` and `options` of each channel."""
+    """An endpoint to be made. `GET /v1/channels` has the JSON Schemas of `secrets` and `options` of each channel.
+
+    Where the vendor tells its secret only to who has given it the URL, leave `secrets` out and give them with `rotate` afterwards.
+    """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -29,7 +33,7 @@ class NewEndpoint(BaseModel):
     name: Name
     zone: Zone = "UTC"
     country: Country = None
-    secrets: JsonObject = Field(default_factory=dict)
+    secrets: JsonObject | None = None
     options: JsonObject = Field(default_factory=dict)
     calls_per_minute: CallsPerMinute = 60
 
@@ -69,7 +73,8 @@ class Pasted(BaseModel):
 
 
 class EndpointView(BaseModel):
-    """An endpoint without its secrets. `url` is what to paste at the vendor, `setup` what else to do there, and how to test."""
+    """An endpoint without its secrets. `url` is what to paste at the vendor, `setup` what else to do there, and how to test; `error` says
+    why it cannot be used as it is, and what to do."""
 
     id: str
     channel: str
@@ -86,6 +91,7 @@ class EndpointView(BaseModel):
     created_at: datetime
     updated_at: datetime
     former_secrets_until: datetime | None
+    error: str | None = None
 
 
 class Collected(BaseModel):
@@ -99,9 +105,8 @@ class Collected(BaseModel):
 
 
 class EndpointState(EndpointView):
-    """What it has done so far. Counts are some seconds behind; `error` says why it cannot be used."""
+    """What it has done so far. Counts are some seconds behind."""
 
-    error: str | None
     requests: int
     events: int
     refused: dict[str, int]
@@ -221,15 +226,23 @@ class FetchesReplayed(BaseModel):
     replayed: int
 
 
-def shown(endpoint: StoredEndpoint, adapter: Adapter[Any, Any], public_url: str) -> dict[str, Any]:
+def shown(endpoint: StoredEndpoint, adapter: Adapter[Any, Any], public_url: str, box: SecretBox | None) -> dict[str, Any]:
     """The fields of an EndpointView."""
     url = None if adapter.receive is None else f"{public_url.rstrip('/')}/v1/channels/{endpoint.channel}/{endpoint.id}"
     fields = {name: getattr(endpoint, name) for name in EndpointView.model_fields if hasattr(endpoint, name)}
     former = [one.valid_until for one in endpoint.secrets if one.valid_until is not None]
     known = {"{url}": url or "", "{public}": public_url.rstrip("/"), "{id}": endpoint.id}
     setup = [reduce(lambda text, name: text.replace(name, known[name]), known, line) for line in adapter.setup]
-    told = {"title": adapter.title, "url": url, "setup": setup, "unsigned_body": adapter.unsigned_body}
+    told = {"title": adapter.title, "url": url, "setup": setup, "unsigned_body": adapter.unsigned_body, "error": _error(endpoint, box)}
     return {**fields, **told, "options": dict(endpoint.options), "former_secrets_until": max(former, default=None)}
+
+
+def _error(endpoint: StoredEndpoint, box: SecretBox | None) -> str | None:
+    try:
+        open_endpoint(endpoint, box)
+    except Misconfigured as wrong:
+        return str(wrong)
+    return None
 
 
 def channel_view(adapter: Adapter[Any, Any]) -> ChannelView:

@@ -33,7 +33,7 @@ def test_every_setup_can_be_read_as_it_is_shown() -> None:
         now = utc_now()
         endpoint = StoredEndpoint("0" * 32, "acme", adapter.name, "n", "UTC", None, {}, 60, 1, now, now, None)
 
-        view = shown(endpoint, adapter, "https://in.example.com/")
+        view = shown(endpoint, adapter, "https://in.example.com/", None)
 
         assert view["setup"] and any(re.search(r"\bTest\b", line) for line in view["setup"]), adapter.name
         assert not [line for line in view["setup"] if re.search(r"\{(url|public|id)\}", line)], adapter.name

@@ -40,6 +40,22 @@ async def test_a_new_endpoint_says_what_to_paste_and_how_to_test_and_never_its_s
     assert "s1-secret" not in json.dumps(audited.after)
 
 
+async def test_an_endpoint_whose_vendor_tells_its_secret_last_waits_for_it(replica: Replica) -> None:
+    async with replica.client() as client:
+        made = await ok(client.post("/v1/endpoints", json={"channel": "loopback", "name": "here"}), 201)
+        path = f"/v1/endpoints/{made['id']}"
+        early = await send(client, made["id"], {"things": [thing("1")]}, "s1")
+        rotated = await ok(client.post(f"{path}/rotate", json={"secrets": {"secret": "s1"}}))
+        await replica.directory._look()
+        taken = await send(client, made["id"], {"things": [thing("1")]}, "s1")
+        form = await ok(client.post("/v1/endpoints", json={"channel": "form", "name": "needs none"}), 201)
+
+    assert made["error"] == f"it has no secrets yet: give them with POST {path}/rotate"
+    assert (early.status_code, early.headers["retry-after"], taken.status_code) == (503, "5", 202)
+    assert (rotated["error"], rotated["former_secrets_until"], form["error"]) == (None, None, None)
+    assert [event["id"] for event in replica.events] == ["1"]
+
+
 @pytest.mark.parametrize(
     ("change", "loc"),
     [
