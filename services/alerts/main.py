@@ -71,6 +71,7 @@ async def _run(
         configured = ConfiguredFiles(files, sessions, box, utc_now)
         for check in (access.missing, watch.missing, configured.missing):
             health.add_check(check)
+        health.add_check(watch.unwritable, needed=roles != {"api"})  # what is stored can be read
         producer = Producer(kafka, "hearback-alerts", [ALERTS_EVENTS, SERIES_WANTED, *map(dead_topic, LIVE)])
         stack.push_async_callback(producer.close)
         relay = Relay(settings.database, producer, OutboxMetrics("alerts", registry), utc_now)

@@ -57,6 +57,7 @@ async def _run(settings: ClosedLoopSettings, kafka: KafkaSettings, roles: frozen
         health.add_check(access.missing)
         watch = DatabaseWatch(engine, "closed_loop", registry)
         health.add_check(watch.missing)
+        health.add_check(watch.unwritable, needed=roles != {"api"})  # what is stored can be read
         producer = Producer(kafka, "hearback-closed_loop", [CASES_EVENTS, *map(dead_topic, (*LIVE, *BACKFILL))])
         stack.push_async_callback(producer.close)
         # every role writes to the outbox: commands, consumed events and due clocks are all announced

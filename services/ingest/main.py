@@ -70,7 +70,10 @@ async def _run(settings: IngestSettings, kafka: KafkaSettings, roles: frozenset[
             engine = create_engine(settings.database, "hearback ingest")
             stack.push_async_callback(engine.dispose)
             sessions = create_sessions(engine)
-            loops.append(DatabaseWatch(engine, "ingest", registry))
+            watch = DatabaseWatch(engine, "ingest", registry)
+            for check in (watch.missing, watch.unwritable):
+                health.add_check(check, needed=False)  # what customers say is taken nevertheless
+            loops.append(watch)
             loops.append(Relay(settings.database, producer, OutboxMetrics("ingest", registry), utc_now))
             if "access" in roles:
                 has_key = settings.pseudonyms_key is not None

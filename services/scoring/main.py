@@ -55,6 +55,7 @@ async def _run(settings: ScoringSettings, kafka: KafkaSettings, roles: frozenset
         health.add_check(access.missing)
         watch = DatabaseWatch(engine, "scoring", registry)
         health.add_check(watch.missing)
+        health.add_check(watch.unwritable, needed=roles != {"api"})  # what is stored can be read
         producer = Producer(kafka, "hearback-scoring", [METRICS_UPDATED, *map(dead_topic, (*LIVE, *BACKFILL))])
         stack.push_async_callback(producer.close)
         loops: list[Loop] = [producer, access.copy, watch]

@@ -119,10 +119,12 @@ def _operation_routes(health: Health, registry: CollectorRegistry) -> APIRouter:
             raise Problem(503, "not_live", f"no longer turning: {', '.join(silent)}")
         return {"status": "live"}
 
-    @router.get("/health/ready", summary="Whether this process can answer requests")
+    @router.get("/health/ready", summary="Whether this process can do its work; `degraded` when it can, though something is missing")
     async def ready() -> dict[str, str]:
         if missing := await health.missing():
             raise Problem(503, "not_ready", "; ".join(missing), headers={"Retry-After": "1"})
+        if degraded := await health.degraded():
+            return {"status": "degraded", "detail": "; ".join(degraded)}
         return {"status": "ready"}
 
     @router.get("/metrics", summary="Process and pipeline metrics for Prometheus", response_class=Response)

@@ -55,10 +55,11 @@ class Flow:
             while not await condition():
                 await asyncio.sleep(0.05)
 
-    async def statuses(self, path: str) -> dict[str, int]:
-        """What each service answers to a path."""
+    async def asked(self, path: str) -> dict[str, tuple[int, str]]:
+        """What each service answers to a path: status and `detail`."""
         async with httpx.AsyncClient() as client:
-            return {service.name: (await client.get(f"{service.url}{path}")).status_code for service in self.platform.services}
+            answers = {service.name: await client.get(f"{service.url}{path}") for service in self.platform.services}
+        return {name: (answer.status_code, answer.json().get("detail", "")) for name, answer in answers.items()}
 
     async def told(self, name: str, value: float, *services: str) -> bool:
         """Whether these services tell Prometheus this value; `{}` in the name is the service."""
@@ -116,6 +117,12 @@ async def surviving(platform: Platform, tenant: str) -> AsyncIterator[Flow]:
     assert {service.name: service.ended for service in platform.services} == dict.fromkeys(SERVICES)
 
 
+def expect_told(ready: dict[str, tuple[int, str]], reason: str) -> None:
+    """Every service says what is the matter, and only ingest, which takes events nevertheless, goes on being ready."""
+    assert {name: status for name, (status, _) in ready.items()} == {**dict.fromkeys(SERVICES, 503), "ingest": 200}
+    assert [detail for _, detail in ready.values() if reason not in detail] == []
+
+
 async def _read(client: httpx.AsyncClient, path: str, reads: dict[int, list[float]]) -> None:
     while True:
         asked_at = now()
@@ -142,15 +149,15 @@ async def test_postgres_is_restarted_and_then_killed_for_a_while(platform: Platf
         killed_at = now()
         platform.postgres.kill()
         await flow.until(lambda: flow.told("hearback_{}_database_up", 0, *SERVICES))
-        ready, live = await flow.statuses("/health/ready"), await flow.statuses("/health/live")
+        ready, live = await flow.asked("/health/ready"), await flow.asked("/health/live")
         await asyncio.sleep(max(0.0, killed_at + AWAY_SECONDS - now()))
         await flow.taken()
         await platform.postgres.restart()
         back_at = now()
         await flow.until(lambda: flow.told("hearback_{}_database_up", 1, *SERVICES))
 
-    assert ready == {"ingest": 200, "scoring": 503, "closed_loop": 503, "alerts": 503}
-    assert live == dict.fromkeys(SERVICES, 200)
+    expect_told(ready, "the database does not answer")
+    assert live == dict.fromkeys(SERVICES, (200, ""))
     assert flow.reads.keys() == {200, 503}
     needless = [at for at in flow.reads[503] if not gone_at - 1 < at < restarted_at and not killed_at - 1 < at < back_at]
     assert needless == [], "nobody is refused once PostgreSQL answers again"
@@ -211,12 +218,14 @@ async def test_the_disk_of_postgres_is_full_for_its_tables_and_then_for_its_log(
         full_at = now()
         disk.fill()
         await flow.until(lambda: flow.told("hearback_{}_consumer_waiting", 1, *CONSUMERS))
-        ready, live = await flow.statuses("/health/ready"), await flow.statuses("/health/live")
+        await flow.until(lambda: flow.told("hearback_{}_database_writable", 0, *SERVICES))
+        ready, live = await flow.asked("/health/ready"), await flow.asked("/health/live")
         await flow.taken()
         still_waiting = [await flow.told("hearback_{}_consumer_waiting", 1, *CONSUMERS) for _ in range(20)]
         freed_at = now()
         disk.free()
         await flow.until(lambda: flow.told("hearback_{}_consumer_waiting", 0, *CONSUMERS))
+        await flow.until(lambda: flow.told("hearback_{}_database_writable", 1, *SERVICES))
         await flow.taken()
         disk.fill()
         await write_until_there_is_no_room(platform)
@@ -226,8 +235,9 @@ async def test_the_disk_of_postgres_is_full_for_its_tables_and_then_for_its_log(
         await platform.postgres.restart()
 
     assert all(still_waiting)
-    assert ready == live == dict.fromkeys(SERVICES, 200), "what is stored can be read"
-    assert [at for at in flow.reads.get(503, []) if full_at < at < freed_at] == []
+    expect_told(ready, "the database cannot write: DiskFullError (53100)")
+    assert live == dict.fromkeys(SERVICES, (200, ""))
+    assert [at for at in flow.reads.get(503, []) if full_at < at < freed_at] == [], "what is stored can be read"
 
 
 async def write_until_there_is_no_room(platform: Platform) -> None:

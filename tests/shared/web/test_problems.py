@@ -158,3 +158,20 @@ async def test_not_ready_says_everything_that_is_missing(access: Access) -> None
     assert (before.status_code, after.status_code) == (503, 200)
     assert before.json()["detail"] == "keys are not read yet; no database"
     assert (await access.missing()) == "keys are not read yet"
+
+
+async def test_what_is_missing_and_not_needed_is_told_by_a_process_that_is_ready(access: Access) -> None:
+    missing: str | None = "no database"
+    health = Health()
+
+    async def check() -> str | None:
+        return missing
+
+    health.add_check(check, needed=False)
+    app = serve(access, health)
+    before = await ask(app, "GET", "/health/ready")
+    missing = None
+    after = await ask(app, "GET", "/health/ready")
+
+    assert (before.status_code, before.json()) == (200, {"status": "degraded", "detail": "no database"})
+    assert (after.status_code, after.json()) == (200, {"status": "ready"})
