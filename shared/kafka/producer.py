@@ -57,6 +57,7 @@ class Ticket:
         """Refuse the caller, unless it has its answer already."""
         if not self.done.done():
             self.done.set_exception(error)
+            self.done.exception()  # a caller that waits no longer is no news
             self.records = ()  # the lane may still hold the ticket for as long as its batch in flight takes
 
     def acknowledge(self, count: int) -> None:

@@ -1,6 +1,7 @@
 """The producer on a real Kafka: one a process, batches under load, order, bounded memory, and five seconds for an answer."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,7 @@ import pytest_asyncio
 
 from shared.contracts.topics import SURVEYS_REQUESTS
 from shared.errors import Unavailable
-from shared.kafka.producer import WAIT_SECONDS, Producer, Record
+from shared.kafka.producer import WAIT_SECONDS, Producer, Record, Ticket
 from shared.settings import KafkaSettings
 from tests.servers import KafkaServer
 from tests.shared.kafka.producing import connected
@@ -181,6 +182,19 @@ async def test_records_join_a_batch_that_waits_for_the_broker_unless_its_first_c
     assert [ticket.handed_over for ticket in joined] == [1] * 4
     assert all(isinstance(ticket.done.exception(), Unavailable) for ticket in joined)
     assert counter.batches == 3
+
+
+async def test_a_refusal_that_nobody_waits_for_any_more_is_no_error() -> None:
+    loop = asyncio.get_running_loop()
+    told: list[object] = []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+
+    for answered in (loop.create_future(), loop.create_future()):
+        Ticket([Record(b"k", b"v")], answered, deadline=0.0).fail(Unavailable("kafka", "away"))
+    del answered
+    gc.collect()
+
+    assert told == []
 
 
 async def test_stopping_sends_what_was_handed_over_and_refuses_what_waits(kafka: KafkaSettings) -> None:
