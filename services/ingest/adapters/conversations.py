@@ -13,7 +13,9 @@ from urllib.parse import parse_qsl
 from pydantic import Field
 
 from services.ingest.adapters.adapter import ChannelEvent, Form
+from services.ingest.adapters.node import Node
 from services.ingest.adapters.questions import present
+from services.ingest.adapters.times import revision
 
 REMOVED = "[removed]"
 """The text of what its author or a moderator has taken away."""
@@ -92,8 +94,16 @@ def said(treated: Treated, id: str, at: datetime, text: str, *, thread: str, **o
             return ChannelEvent("feedback.comment_posted.v1", id, at, present(text=text, reply_to=thread, **occurrence))
 
 
-def rated(options: Conversations, id: str, at: datetime, carried: str | None, **occurrence: Any) -> ChannelEvent | None:
-    """A rating by button as an answered survey; None where the button carried none, or one that the buttons cannot offer."""
+def rated(
+    options: Conversations, id: str, at: datetime, carried: str | None, *, asked: str | None = None, version: int | None = None,
+    **occurrence: Any,
+) -> ChannelEvent | None:  # fmt: skip
+    """A rating by button as an answered survey; None where the button carried none, or one that the buttons cannot offer.
+
+    A customer's ratings of one conversation are one answer, of which the last tap counts; where the button names no conversation, those
+    by the buttons of one message, `asked`, where the network tells it. Else each tap, `id`, is an answer. `version` grows from tap to tap,
+    for networks that do not tell when one was.
+    """
     found = pressed(carried)
     if found is None:
         return None
@@ -102,6 +112,10 @@ def rated(options: Conversations, id: str, at: datetime, carried: str | None, **
         return None
     scale = {} if found.instrument == "nps" else {"scale_min": low, "scale_max": high}
     answer = {"question": found.instrument, "instrument": found.instrument, "score": found.score, **scale}
+    about, customer = found.conversation or asked, occurrence.get("customer", {}).get("id")
+    if about is not None and customer is not None:
+        id = Node(f"{found.instrument}:{about}:{customer}").required_id()
+        occurrence["revision"] = version or revision(at)
     data = present(survey=options.survey, answers=[answer], interaction_id=found.conversation, **occurrence)
     return ChannelEvent("feedback.survey_answered.v1", id, at, data)
 

@@ -40,7 +40,7 @@ def _found(update: Node, options: Conversations, request: Request) -> Iterator[F
             yield _message(update[name], options, request)
             return
     if update["callback_query"].here:
-        yield _pressed(update["callback_query"], options, request)
+        yield _pressed(update, options, request)
     elif update["deleted_business_messages"].here:
         yield from _deleted(update["deleted_business_messages"], options, request)
     else:
@@ -63,10 +63,14 @@ def _message(message: Node, options: Conversations, request: Request) -> Found:
     return said(options, id, at, text, thread=chat, revision=version, **common)
 
 
-def _pressed(query: Node, options: Conversations, request: Request) -> Found:
-    """A button was pressed. Telegram does not say when: it tells at once."""
+def _pressed(update: Node, options: Conversations, request: Request) -> Found:
+    """A button was pressed. Telegram does not say when: it tells at once, and numbers its updates."""
+    query, number = update["callback_query"], int(update["update_id"].number() or 1)
     common = {"channel": MESSAGING, "customer": _customer(query["from"]), "language": _language(query["from"])}
-    return rated(options, query["id"].required_id(), request.at, query["data"].text(), **common) or "button"
+    chat, message = query["message"]["chat"]["id"].id(), query["message"]["message_id"].id()
+    asked = None if chat is None or message is None else f"{chat}:{message}"
+    version = min(max(1, number), LAST_REVISION)
+    return rated(options, query["id"].required_id(), request.at, query["data"].text(), asked=asked, version=version, **common) or "button"
 
 
 def _deleted(deleted: Node, options: Conversations, request: Request) -> Iterator[ChannelEvent]:

@@ -59,7 +59,8 @@ def _message(message: Node, contacts: list[Node], options: Conversations, now: d
         case "interactive" | "button":
             reply = message["button"] if kind == "button" else message["interactive"][message["interactive"]["type"].text() or ""]
             text = reply["text"].text() or reply["title"].text()
-            rating = rated(options, id, at, reply["payload"].text() or reply["id"].text(), **common)
+            asked = message["context"]["id"].id()
+            rating = rated(options, id, at, reply["payload"].text() or reply["id"].text(), asked=asked, **common)
             if rating is not None:
                 return rating
         case "reaction":

@@ -1,6 +1,6 @@
 """What people write and which buttons they press, whatever the network."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -41,6 +41,26 @@ def test_a_rating_that_the_buttons_cannot_offer_is_none(carried: str, taken: boo
     event = rated(Conversations(highest_csat=3), "1", AT, carried, channel="messaging")
 
     assert (event is not None) is taken
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "asked", "one_answer"),
+    [
+        ("csat_5|conv-1", "csat_2|conv-1", None, True),
+        ("csat_5|conv-1", "csat_5|conv-2", "message-1", False),
+        ("csat_5", "csat_2", "message-1", True),
+        ("csat_5|conv-1", "nps_5|conv-1", None, False),
+        ("csat_5", "csat_5", None, False),
+    ],
+)
+def test_who_taps_again_has_answered_once_and_the_last_tap_counts(first: str, again: str, asked: str | None, one_answer: bool) -> None:
+    customer = {"id": "telegram:42"}
+
+    one = rated(Conversations(), "tap-1", AT, first, asked=asked, customer=customer)
+    other = rated(Conversations(), "tap-2", AT + timedelta(seconds=2), again, asked=asked, customer=customer)
+
+    assert one is not None and other is not None
+    assert (one.id == other.id and one.data["revision"] < other.data["revision"]) is one_answer
 
 
 @pytest.mark.parametrize(

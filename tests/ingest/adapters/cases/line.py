@@ -1,5 +1,6 @@
 """LINE: a message, the same redelivered, a rating by postback, the console's Verify; LINE's own test vector."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,12 +26,13 @@ MESSAGE = {
 }
 RATING = {
     "type": "feedback.survey_answered.v1",
-    "id": "01KM2EXAMP1E0000000000CSAT",
+    "id": "csat:1042:line:U00000000000000000000000000000042",
     "time": "2026-03-19T10:02:41.123000+00:00",
     "data": {
         "survey": "button_rating",
         "answers": [{"question": "csat", "instrument": "csat", "score": 5, "scale_min": 1, "scale_max": 5}],
         "interaction_id": "1042",
+        "revision": 827229761,
         "channel": "messaging",
         "customer": CUSTOMER,
     },
@@ -42,7 +44,7 @@ def sign(body: bytes) -> Proof:
     return URL, {"content-type": "application/json", "x-line-signature": base64_hmac(SECRET, body)}
 
 
-def case(sample: str, identity: str, *expected: dict[str, Any]) -> Case:
+def case(sample: str, identity: Sequence[str], *expected: dict[str, Any]) -> Case:
     return Case(
         adapter="line",
         sample=f"line/{sample}.json",
@@ -50,16 +52,16 @@ def case(sample: str, identity: str, *expected: dict[str, Any]) -> Case:
         options=Conversations(),
         at=AT,
         sign=sign,
-        identity=[identity, "events.type"],
+        identity=[*identity, "events.type"],
         expected=expected,
     )
 
 
 CASES = [
-    case("message_text", "events.message.id", MESSAGE),
-    case("message_text_redelivered", "events.message.id", MESSAGE),
-    case("postback_csat", "events.webhookEventId", RATING),
-    case("verify_empty_events", "events"),
+    case("message_text", ["events.message.id"], MESSAGE),
+    case("message_text_redelivered", ["events.message.id"], MESSAGE),
+    case("postback_csat", ["events.postback.data", "events.source.userId"], RATING),
+    case("verify_empty_events", ["events"]),
 ]
 
 VECTORS = [

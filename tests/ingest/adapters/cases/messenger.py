@@ -43,12 +43,14 @@ CASES = [
     ),
     case(
         "postback_csat",
-        "entry.messaging.postback.mid",
+        "entry.messaging.postback.payload",
+        "entry.messaging.sender.id",
         expected=[
             event(
                 "feedback.survey_answered",
-                "m_EXAMPLE-mid-0002",
+                "csat:conv-1042:messenger:7000000000000042",
                 "10:02:41.123000",
+                revision=827229761,
                 survey="button_rating",
                 answers=[{"question": "csat", "instrument": "csat", "score": 5, "scale_min": 1, "scale_max": 5}],
                 interaction_id="conv-1042",

@@ -70,15 +70,16 @@ CASES = [
     case(
         "update_callback_query_csat",
         datetime(2026, 3, 19, 10, 2, 41, tzinfo=UTC),
-        ["callback_query.id"],
+        ["callback_query.data", "callback_query.from.id"],
         {
             "type": "feedback.survey_answered.v1",
-            "id": "4382000000000000001",
+            "id": "csat:conv-1042:telegram:5000000042",
             "time": "2026-03-19T10:02:41+00:00",
             "data": {
                 "survey": "button_rating",
                 "answers": [{"question": "csat", "instrument": "csat", "score": 5, "scale_min": 1, "scale_max": 5}],
                 "interaction_id": "conv-1042",
+                "revision": 100000003,
                 "channel": "messaging",
                 "customer": EMILY,
                 "language": "en",

@@ -12,17 +12,22 @@ SECRETS = MetaSecrets(app_secret="test-meta-app-secret", verify_token="test-veri
 AT = datetime(2026, 3, 19, 10, 5, tzinfo=UTC)
 EMILY = {"id": "whatsapp:US.10000000000000000042", "phone": "+15550100042", "phone_verified": True, "name": "Emily Adams"}
 ID = ["entry.changes.value.messages.id"]
+RATING_ID = [
+    *(f"entry.changes.value.messages.{member}" for member in ("interactive.button_reply.id", "button.payload", "from_user_id", "type")),
+    "entry.changes.value.contacts.user_id",
+]
 
 
-def rating(id: str, time: str, score: int, conversation: str) -> dict[str, Any]:
+def rating(time: str, revision: int, score: int, conversation: str) -> dict[str, Any]:
     return {
         "type": "feedback.survey_answered.v1",
-        "id": id,
+        "id": f"csat:{conversation}:{EMILY['id']}",
         "time": time,
         "data": {
             "survey": "button_rating",
             "answers": [{"question": "csat", "instrument": "csat", "score": score, "scale_min": 1, "scale_max": 5}],
             "interaction_id": conversation,
+            "revision": revision,
             "channel": "messaging",
             "customer": EMILY,
         },
@@ -37,7 +42,7 @@ def case(sample: str, *expected: dict[str, Any], options: Conversations | None =
         options=options or Conversations(),
         at=AT,
         sign=sign,
-        identity=ID,
+        identity=[*ID, *RATING_ID],
         expected=expected,
         passed_over=passed_over,
         name=name,
@@ -81,8 +86,8 @@ CASES = [
     ),
     case(
         "message_interactive_button_reply",
-        rating("wamid.RVhBTVBMRS0wMDA0AA==", "2026-03-19T10:02:41+00:00", 5, "conv-1042"),
+        rating("2026-03-19T10:02:41+00:00", 827229761, 5, "conv-1042"),
     ),
-    case("message_template_quick_reply", rating("wamid.RVhBTVBMRS0wMDA2AA==", "2026-03-19T10:02:50+00:00", 2, "conv-1043")),
+    case("message_template_quick_reply", rating("2026-03-19T10:02:50+00:00", 827229770, 2, "conv-1043")),
     case("status_delivered", receipt=1),
 ]
