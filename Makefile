@@ -10,6 +10,9 @@ TESTS := .venv/installed-all
 BROWSER := .venv/browser
 BEGAN := $(shell date +%s.%N)
 
+# Where this is set, every one of hundreds of processes compiles all that it imports anew: two seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
