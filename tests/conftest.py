@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.servers import KafkaServer, PostgresServer
+from services.cli.stack.kafka import KafkaTuning
+from services.cli.stack.postgres import PostgresTuning
+from tests.servers import QUICK_HEAP, KafkaServer, PostgresServer
 
 LONGEST = "test_make_run.py"
 WITHOUT_SERVERS = {"adapters", "contracts", "domain", "personal"}
@@ -21,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaServer]:
     """Kafka for all tests. A test that kills it restarts it before it ends."""
     folder = tmp_path_factory.mktemp("kafka")
-    server = await KafkaServer.start(folder)
+    server = await KafkaServer.start(folder, KafkaTuning(QUICK_HEAP))
     yield server
     await server.stop()
     shutil.rmtree(folder / "kafka")
@@ -29,9 +31,12 @@ async def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 
 @pytest_asyncio.fixture(scope="session")
 async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
-    """PostgreSQL for all tests; each module makes databases of its own with `create_database`."""
+    """PostgreSQL for all tests; each module makes databases of its own with `create_database`.
+
+    Without fsync: tests kill it, and only a machine that stops would lose what the kernel has taken.
+    """
     folder = tmp_path_factory.mktemp("postgres")
-    server = await PostgresServer.start(folder)
+    server = await PostgresServer.start(folder, PostgresTuning(fsync=False))
     yield server
     await server.stop()
     shutil.rmtree(folder / "postgres")

@@ -12,6 +12,9 @@ from services.cli.stack.ports import free_port
 from services.cli.stack.postgres import Postgres, PostgresTuning
 from shared.settings import load
 
+QUICK_HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
+"""Starts in half the time and CPU of what `make run` has, which is made to run for long."""
+
 NODES = 3
 SMALL_HEAP = ("-Xms96m", "-Xmx160m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
 REPLICATED = {
