@@ -1,8 +1,8 @@
 """The consumer loop: batches in, one transaction a batch, the stored offset moved last in it.
 
-The flow of a batch: `_fetch` (and decode) → `_start` → BatchProcessor (handle, dead letters, offsets) → commit. While one batch
-waits for PostgreSQL the next ones are fetched, decoded and held; then nothing more is taken, but `getmany` is still called, never under a
-timeout of asyncio's and never too rarely, because an idle member of a group may never come back into it.
+The flow of a batch: `_fetch` (and decode) → held → `_process_held` → BatchProcessor (handle, dead letters, offsets) → commit. While one
+batch waits for PostgreSQL the next ones are fetched, decoded and held; then nothing more is taken, but `getmany` is still called, never
+under a timeout of asyncio's and never too rarely, because an idle member of a group may never come back into it.
 """
 
 import asyncio
@@ -98,7 +98,8 @@ class Consumer:
         )
         self._positions: dict[Partition, int] = {}
         self._read_until: dict[Partition, datetime] = {}
-        self._in_flight: asyncio.Task[None] | None = None
+        self._processing: asyncio.Task[None] | None = None
+        self._taken = asyncio.Event()
         self._in_flight_items: Sequence[Item] = ()
         self._held: deque[Sequence[Item]] = deque()
         self._stale_in_a_row = 0
@@ -148,16 +149,16 @@ class Consumer:
             turning.result()
 
     async def _turn(self) -> None:
-        """Collect a finished batch, take up new partitions, fetch, start the next batch, tell how far we are."""
+        """Collect what processing came to, take up new partitions, fetch, see that what is held is processed, tell how far we are."""
         await self._collect()
         if self._assignments.count != self._owned_assignment:
             await self._take_over_partitions()
         elif len(self._held) < HELD_BATCHES and (items := await self._fetch(wait=not self._held)):
             self._held.append(items)
-        elif self._in_flight is not None:
-            await self._wait_for_batch()
-        if self._held and self._in_flight is None:
-            self._start()
+        elif self._processing is not None:
+            await self._wait_for_room()
+        if self._held and self._processing is None:
+            self._processing = asyncio.create_task(self._process_held())
         if time.monotonic() >= self._next_heartbeat:
             self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
             await self._heartbeat()
@@ -196,9 +197,15 @@ class Consumer:
             self._positions[partition] = position
         return items
 
-    def _start(self) -> None:
-        self._in_flight_items = self._held.popleft()
-        self._in_flight = asyncio.create_task(self._processor.process(self._in_flight_items, self._oldest_unread))
+    async def _process_held(self) -> None:
+        """Batch after batch, each begun as soon as the one before is committed, whatever the loop is fetching meanwhile."""
+        while self._held:
+            items = self._in_flight_items = self._held.popleft()
+            self._taken.set()
+            await self._processor.process(items, self._oldest_unread)
+            self._in_flight_items, self._stale_in_a_row = (), 0
+            for item in items:
+                self._read_until[item.partition] = item.record.appended_at
 
     def _oldest_unread(self, partition: Partition, next_offset: int, read_until: datetime | None) -> datetime | None:
         """The append time of the first unread record of a partition; where that one is not fetched yet, the append time
@@ -218,11 +225,10 @@ class Consumer:
         return self._client.highwater(key) if key in self._client.assignment() else None
 
     async def _collect(self) -> None:
-        """Take the result of a batch that is done."""
-        if self._in_flight is None or not self._in_flight.done():
+        """Take what processing came to: it found nothing more to do, or a batch of it failed."""
+        if self._processing is None or not self._processing.done():
             return
-        task, items = self._in_flight, self._in_flight_items
-        self._in_flight, self._in_flight_items = None, ()
+        task, self._processing, self._in_flight_items = self._processing, None, ()
         try:
             task.result()
         except StaleOwner as stale:
@@ -234,26 +240,25 @@ class Consumer:
             self._owned_assignment = -1  # read the stored offsets again
         except Unavailable as unavailable:
             log.info("batch given up, it will be read again", action="batch_given_up", dependency=unavailable.dependency)
-        else:
-            self._stale_in_a_row = 0
-            for item in items:
-                self._read_until[item.partition] = item.record.appended_at
 
-    async def _wait_for_batch(self) -> None:
-        """A batch is in flight and nothing else may start: wait, and tell the group that we are still here.
+    async def _wait_for_room(self) -> None:
+        """Enough is held: wait until the next batch is begun or all are done, and tell the group that we are still here.
 
         Records are asked of no partition, so that none is handed out; Kafka's own buffers are the back-pressure. (Paused
         partitions would do too, but aiokafka throws away what it has fetched for them.)
         """
-        assert self._in_flight is not None
-        await asyncio.wait({self._in_flight}, timeout=HEARTBEAT_SECONDS)
+        assert self._processing is not None
+        self._taken.clear()
+        begun = asyncio.create_task(self._taken.wait())
+        await asyncio.wait({self._processing, begun}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        begun.cancel()
         await self._client.getmany(NO_PARTITION, timeout_ms=0)
 
     async def _take_over_partitions(self) -> None:
         """After a rebalance or a lost batch: read the stored offsets, seek to them, and go on from there."""
         self._held.clear()
-        if self._in_flight is not None:
-            await self._wait_for_batch()
+        if self._processing is not None:
+            await self._wait_for_room()
             return
         count, assigned = self._assignments.count, self._client.assignment()
         try:
@@ -355,9 +360,9 @@ class Consumer:
         self._held.clear()
         self._positions, self._owned_assignment = {}, 0
         try:
-            if self._in_flight is not None:
+            if self._processing is not None:
                 self._processor.stop_waiting()
-                await asyncio.wait({self._in_flight})
+                await asyncio.wait({self._processing})
                 await self._collect()
         finally:
             if self._informing is not None:
