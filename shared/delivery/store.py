@@ -17,47 +17,79 @@ CHANNEL = "hearback_deliveries"
 
 _COLUMNS = ", ".join(field.name for field in fields(Delivery))
 
-_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-_SUPERSEDE = text("""
-    UPDATE deliveries SET state = 'superseded', superseded_by = :id, finished_at = now()
-    WHERE tenant = :tenant AND group_key = :group_key AND receiver = :receiver AND state IN ('pending', 'leased') AND sequence < :sequence
+_ONE_AT_A_TIME = text("""
+    SELECT pg_advisory_xact_lock(lock) FROM (
+        SELECT DISTINCT hashtextextended(key, 0) AS lock FROM unnest(CAST(:keys AS text[])) AS key ORDER BY lock
+    ) AS locks
 """)
-_INSERT = text("""
+_COLUMNS_PUT_IN: dict[str, str] = {
+    "id": "uuid", "tenant": "text", "group_key": "text", "receiver": "text", "kind": "text", "sequence": "bigint", "body": "bytea",
+    "not_before": "timestamptz",
+}  # fmt: skip
+_PUT_IN = (
+    f"unnest({', '.join(f'CAST(:{name} AS {type}[])' for name, type in _COLUMNS_PUT_IN.items())}) AS new ({', '.join(_COLUMNS_PUT_IN)})"
+)
+_SAME = "old.tenant = new.tenant AND old.group_key = new.group_key AND old.receiver = new.receiver"
+_SUPERSEDE = text(f"""
+    UPDATE deliveries AS old SET state = 'superseded', superseded_by = new.id, finished_at = now() FROM {_PUT_IN}
+    WHERE {_SAME} AND old.state IN ('pending', 'leased') AND old.sequence < new.sequence
+""")  # noqa: S608 - our own text
+_INSERT = text(f"""
     INSERT INTO deliveries
         (id, tenant, group_key, receiver, kind, sequence, body, state, attempt, failures, created_at, trying_since, next_at, traceparent)
-    SELECT :id, :tenant, :group_key, :receiver, :kind, :sequence, :body, 'pending', 0, 0, now(), due.at, due.at, :traceparent
-    FROM (SELECT greatest(now(), CAST(:not_before AS timestamptz)) AS at) AS due
-    WHERE NOT EXISTS (
-        SELECT FROM deliveries
-        WHERE tenant = :tenant AND group_key = :group_key AND receiver = :receiver AND sequence >= :sequence
-    )
-""")
+    SELECT new.id, new.tenant, new.group_key, new.receiver, new.kind, new.sequence, new.body, 'pending', 0, 0, now(),
+        greatest(now(), new.not_before), greatest(now(), new.not_before), :traceparent
+    FROM {_PUT_IN} WHERE NOT EXISTS (SELECT FROM deliveries AS old WHERE {_SAME} AND old.sequence >= new.sequence)
+""")  # noqa: S608
 
 
 async def enqueue_delivery(session: AsyncSession, new: NewDelivery, not_before: datetime | None = None) -> UUID:
     """Put in a delivery, take back the open one of the same group and receiver, and return the id. It is tried from `not_before` on.
 
     A sequence that is not above all earlier ones of its group and receiver changes nothing. Locks group and receiver until
-    the end of the transaction: who puts in several does so in one order, as with rows.
+    the end of the transaction: who puts in several, one by one, does so in one order, as with rows.
     """
-    values = {"id": new.id, "traceparent": worth_following(), "not_before": not_before, **asdict(new)}
-    await session.execute(_ONE_AT_A_TIME, {"key": f"{new.tenant}\n{new.group_key}\n{new.receiver}"})
-    await session.execute(_SUPERSEDE, values)
-    await session.execute(_INSERT, values)
-    await wake(session, CHANNEL)
+    await enqueue_deliveries(session, [(new, not_before)])
     return new.id
+
+
+async def enqueue_deliveries(session: AsyncSession, several: Sequence[tuple[NewDelivery, datetime | None]]) -> None:
+    """Put in several deliveries, each of another group or receiver, with the instants from which on they are tried."""
+    rows = [{**asdict(new), "id": new.id, "not_before": not_before} for new, not_before in several]
+    values = {name: [row[name] for row in rows] for name in _COLUMNS_PUT_IN}
+    await session.execute(_ONE_AT_A_TIME, {"keys": [_key(new.tenant, new.group_key, new.receiver) for new, _ in several]})
+    await session.execute(_SUPERSEDE, values)
+    await session.execute(_INSERT, {**values, "traceparent": worth_following()})
+    await wake(session, CHANNEL)
+
+
+def _key(tenant: str, group_key: str, receiver: str) -> str:
+    return f"{tenant}\n{group_key}\n{receiver}"
+
+
+def _first_of(where: str) -> str:
+    """The earliest open delivery of the next receiver: as many steps of an index as there are receivers, however much waits."""
+    return f"""(
+            SELECT tenant, receiver, next_at AS since FROM deliveries WHERE state IN ('pending', 'leased') AND {where}
+            ORDER BY tenant, receiver, next_at LIMIT 1
+        )"""  # noqa: S608 - our own text
 
 
 # A delivery waits while an attempt of a superseded one of its group may be under way: what is older cannot arrive later.
 _CLAIM = text(f"""
-    WITH busy AS (
+    WITH RECURSIVE busy AS (
         SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:receivers AS text[]), CAST(:requests AS int[]))
             AS b (tenant, receiver, requests)
+    ), receivers AS (
+        {_first_of("TRUE")}
+        UNION ALL
+        SELECT following.* FROM receivers AS r CROSS JOIN LATERAL (
+            {_first_of("(tenant, receiver) > (r.tenant, r.receiver)")}
+        ) AS following
     ), waiting AS (
-        SELECT tenant, receiver, :per_receiver - coalesce(max(requests), 0) AS free, min(next_at) AS since
-        FROM deliveries LEFT JOIN busy USING (tenant, receiver)
-        WHERE state IN ('pending', 'leased') AND next_at <= now()
-        GROUP BY tenant, receiver HAVING coalesce(max(requests), 0) < :per_receiver
+        SELECT tenant, receiver, :per_receiver - coalesce(requests, 0) AS free
+        FROM receivers LEFT JOIN busy USING (tenant, receiver)
+        WHERE since <= now() AND coalesce(requests, 0) < :per_receiver
         ORDER BY since
     ), picked AS (
         SELECT p.id FROM waiting AS w CROSS JOIN LATERAL (
@@ -114,14 +146,14 @@ _LOCK_ATTEMPT = text(f"""
     WHERE id = :id AND attempt = :attempt AND lease_until IS NOT NULL FOR UPDATE
 """)  # noqa: S608
 _SAVE = text("""
+    WITH ended AS (
+        UPDATE delivery_attempts SET finished_at = now(), verdict = :verdict, status = :status, detail = :detail
+        WHERE delivery = :id AND attempt = :attempt
+    )
     UPDATE deliveries SET state = :state, failures = :failures, next_at = :next_at, lease_until = NULL, first_failed_at = :first_failed_at,
         first_error = :first_error, last_error = :last_error, last_status = :last_status, finished_at = :finished_at,
         dead_because = :dead_because
     WHERE id = :id
-""")
-_END_ATTEMPT = text("""
-    UPDATE delivery_attempts SET finished_at = now(), verdict = :verdict, status = :status, detail = :detail
-    WHERE delivery = :id AND attempt = :attempt
 """)
 
 
@@ -133,9 +165,8 @@ async def settle(session: AsyncSession, attempted: Delivery, outcome: Outcome, p
     now: datetime = row["present"]
     delivery = Delivery(**{name: value for name, value in row.items() if name != "present"})
     settled = after_attempt(delivery, outcome, policy, now, chance)
-    await session.execute(_SAVE, asdict(settled))
-    ended = {"id": settled.id, "attempt": settled.attempt, "verdict": outcome.verdict, "status": outcome.status, "detail": outcome.detail}
-    await session.execute(_END_ATTEMPT, ended)
+    ended = {"verdict": outcome.verdict, "status": outcome.status, "detail": outcome.detail}
+    await session.execute(_SAVE, {**asdict(settled), **ended})
     return settled
 
 
@@ -167,7 +198,7 @@ async def replay(session: AsyncSession, tenant: str, id: UUID) -> Replay:
     delivery = await find(session, tenant, id)
     if delivery is None:
         return Replay.UNKNOWN
-    await session.execute(_ONE_AT_A_TIME, {"key": f"{tenant}\n{delivery.group_key}\n{delivery.receiver}"})
+    await session.execute(_ONE_AT_A_TIME, {"keys": [_key(tenant, delivery.group_key, delivery.receiver)]})
     delivery = await find(session, tenant, id)
     if delivery is None or delivery.state != "dead":
         return Replay.NOT_DEAD

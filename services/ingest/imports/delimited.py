@@ -146,13 +146,12 @@ class _Lines:
 
 
 def _fitting(row: Row, width: int) -> Row:
-    """The row, with a problem when it has other cells than the header; blank ones at its end do not count."""
+    """The row with as many cells as the header: blank ones at its end may be left out, or too many. With a problem when others are."""
     if row.problem is not None or len(row.cells) == width:
         return row
-    cells = list(row.cells)
+    cells = [*row.cells, *[""] * (width - len(row.cells))]
     while len(cells) > width and is_blank(cells[-1]):
         cells.pop()
     if len(cells) == width:
         return Row(row.line, cells)
-    mend = "a text that holds the delimiter" if len(cells) > width else "a text of several lines"
-    return Row(row.line, cells, f"has {len(cells)} cells where there are {width} columns: put {mend} in quotes")
+    return Row(row.line, cells, f"has {len(cells)} cells where there are {width} columns: put a text that holds the delimiter in quotes")

@@ -211,7 +211,7 @@ def opt_out_routes(sessions: Sessions, reach: Reach, clock: Clock) -> APIRouter:
             async with sessions() as session:
                 keys, hashes = known(caller, who)
                 dead = await undeliverable(session, caller.tenant, hashes)
-                return OptOutView(opted_out=await opted_out(session, caller.tenant, keys), undeliverable=bool(dead))
+                return OptOutView(opted_out=bool(await opted_out(session, caller.tenant, keys)), undeliverable=bool(dead))
 
     @router.post("/withdraw", summary="This person asked to be asked again, or their address works again")
     async def withdraw(caller: Admin, who: OptOut) -> OptOutView:

@@ -24,7 +24,7 @@ from services.ingest.surveys.replying import hear
 from services.ingest.surveys.requests import cancel, request
 from services.ingest.surveys.store.addresses import forget, remember
 from services.ingest.surveys.store.invitations import add_invitations, change, find_invitation
-from services.ingest.surveys.store.people import decide_alone, erase, meet, times_asked, write_off
+from services.ingest.surveys.store.people import asked_by, decide_alone, erase, meet, of_person, write_off
 from services.ingest.surveys.store.results import standings
 from services.ingest.surveys.store.surveys import Survey, active_surveys
 from shared.contracts.decoding import Event, decode
@@ -67,7 +67,8 @@ class _Samples:
         here, stratum, keys = self.known[key], stratum_of(survey, candidate), candidate.contact.keys
         drawn = chance(survey.id, candidate.id)
         reason = None
-        if keys and await times_asked(self.session, survey.tenant, survey.id, keys, since) >= sampling.most_per_customer:
+        earlier = of_person(await asked_by(self.session, survey.tenant, survey.id, keys, since), keys)
+        if len(earlier) >= sampling.most_per_customer:
             reason = "frequent"
         elif not wanted(stratum, here, sampling.target, sampling.share, sampling.expected_response, drawn):
             reason = "not_sampled"
@@ -125,7 +126,7 @@ class SurveysHandler:
             return
         contact = self._reach.contact(event.tenant, data.customer, data.language)
         candidate = Candidate(id, contact, context_of(data), happened_at=min(event.time, event.receivedat))
-        ways = await self._reach.ways(session, event.tenant, contact)
+        [ways] = await self._reach.ways(session, event.tenant, [contact])
         planned = plan(survey, candidate, ways, samples.now)
         if planned.reason is None:
             planned = plan(survey, candidate, ways, samples.now, passed_over=await samples.reason(survey, candidate))

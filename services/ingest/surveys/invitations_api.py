@@ -81,10 +81,9 @@ def invitation_routes(sessions: Sessions, events: SurveyEvents, reach: Reach, pu
                     raise Problem(
                         422, "not_by_reply", "a question of this survey asks for two things, which one reply cannot answer; use link"
                     )
-                planned = [
-                    await _planned(session, survey, reach, _candidate(reach, caller.tenant, one, wanted.way, now), now)
-                    for one in wanted.people
-                ]
+                people = [_candidate(reach, caller.tenant, one, wanted.way, now) for one in wanted.people]
+                possible = await reach.ways(session, caller.tenant, [one.contact for one in people])
+                planned = [plan(survey, one, by, now) for one, by in zip(people, possible, strict=True)]
                 added = await add_invitations(session, planned)
                 made = []
                 for one in planned:
@@ -147,10 +146,6 @@ def _candidate(reach: Reach, tenant: str, asked: Asked, way: Way | None, now: da
     return Candidate(asked.id or str(uuid7(now)), contact, context, not_before=asked.not_before, way=way)
 
 
-async def _planned(session: AsyncSession, survey: Survey, reach: Reach, candidate: Candidate, now: datetime) -> Invitation:
-    return plan(survey, candidate, await reach.ways(session, survey.tenant, candidate.contact), now)
-
-
 async def _made(
     session: Any, survey: Survey, planned: Invitation, events: SurveyEvents, public_url: str, now: datetime, *, new: bool
 ) -> MadeInvitation:
@@ -184,7 +179,7 @@ async def _open_invitation(session: AsyncSession, tenant: str, survey: str, id: 
 
 async def _call(session: AsyncSession, reach: Reach, invitation: Invitation) -> CallView:
     _, questions = await survey_of(session, invitation)
-    reached = await reach.opened(session, invitation.tenant, invitation.reached)
+    [reached] = await reach.opened(session, invitation.tenant, [invitation.reached])
     return CallView(**_view(invitation), name=reached.name, phone=reached.phone, zone=reached.zone,
                     questions=[question.model_dump(mode="json") for question in questions], given=dict(invitation.given))  # fmt: skip
 

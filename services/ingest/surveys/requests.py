@@ -35,7 +35,8 @@ async def request(session: AsyncSession, event: Event, reach: Reach, events: Sur
         wanted.request, contact, not_before=wanted.not_before, expires_at=wanted.expires,
         case=wanted.case, reminders=wanted.reminders,
     )  # fmt: skip
-    planned = plan(survey, candidate, await reach.ways(session, event.tenant, contact), now)
+    [ways] = await reach.ways(session, event.tenant, [contact])
+    planned = plan(survey, candidate, ways, now)
     added = await add_invitations(session, [planned])
     if added and planned.state == "passed_over":  # closed_loop waits for an answer: it hears that there will be none
         await enqueue(session, events.contact(planned, "failed", now))

@@ -5,24 +5,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.surveys.domain.people import address_hash
 from services.ingest.surveys.domain.timing import is_quiet, next_allowed
 from services.ingest.surveys.events import SurveyEvents
 from services.ingest.surveys.messages import Message
-from services.ingest.surveys.pages.showing import company_of
 from services.ingest.surveys.planning import zone_of
 from services.ingest.surveys.reach import Reach
 from services.ingest.surveys.saying import Said, said
 from services.ingest.surveys.senders import Sender
-from services.ingest.surveys.store.invitations import CHANNEL, Invitation, change, find_invitation, new_token
+from services.ingest.surveys.store.invitations import Invitation, Purpose, change, new_tokens
 from services.ingest.surveys.store.people import write_off
-from services.ingest.surveys.store.surveys import Survey, find_survey
+from services.ingest.surveys.store.surveys import Survey, find_sent
 from services.ingest.surveys.timers import Sending, give_up, reminder_at
 from shared.database.outbox import enqueue
-from shared.database.timers import wake
 from shared.delivery.delivery import Delivery, Outcome, Verdict
 from shared.delivery.loop import Send
 from shared.delivery.mail import MailSender, MailTarget
@@ -45,10 +42,10 @@ class SurveyReceivers:
     async def sender(self, session: AsyncSession, delivery: Delivery) -> Send | None:
         """How to send it now; None when the customer is not to be written to any more. Raises UnreadableSecret."""
         sending = msgspec.json.decode(delivery.body, type=Sending)
-        invitation = await find_invitation(session, delivery.tenant, sending.invitation)
-        if invitation is None:
+        found = await find_sent(session, delivery.tenant, sending.invitation)
+        if found is None:
             return None
-        survey, now = await self._survey(session, invitation), await _now(session)
+        invitation, survey, company, now = found
         address = await self._reach.address(session, invitation)
         if address is None or await self._against(session, invitation, survey, sending, now) is not None:
             return None
@@ -62,26 +59,20 @@ class SurveyReceivers:
         sender = senders[invitation.way]
         if sender is None:
             raise UnreadableSecret("the secret of this tenant's sender cannot be read")
-        stop = await new_token(session, invitation, "unsubscribe", invitation.expires_at + STOP_WORKS)
-        company = await company_of(session, invitation.tenant)
+        purposes: dict[Purpose, datetime] = {"unsubscribe": invitation.expires_at + STOP_WORKS}
         if sending.about != "survey":
-            words = await said(session, invitation, sending)
+            words, [stop] = await said(session, invitation, sending), await new_tokens(session, invitation, purposes)
             return None if words is None else _say(sender, address, words, company, f"{self._public_url}/u/{stop}")
-        token = await new_token(session, invitation, "answer")
+        stop, token = await new_tokens(session, invitation, {**purposes, "answer": invitation.expires_at})
         message = Message(survey, invitation, company, self._public_url, token, stop)
         return _send(sender, address, message, reminder=sending.number > 1)
-
-    async def _survey(self, session: AsyncSession, invitation: Invitation) -> Survey:
-        survey = await find_survey(session, invitation.tenant, invitation.survey, invitation.version)
-        assert survey is not None  # a foreign key
-        return survey
 
     async def _against(self, session: AsyncSession, invitation: Invitation, survey: Survey, sending: Sending, now: datetime) -> str | None:
         """Why not to send it after all."""
         if sending.about == "code":
             return None
         if sending.about != "survey":
-            return await self._reach.unwanted(session, invitation)
+            return (await self._reach.unwanted(session, invitation.tenant, [invitation])).get(invitation.id)
         if invitation.state not in ("planned", "sent"):
             return invitation.state
         return await self._reach.against(session, invitation, survey, now)
@@ -89,15 +80,14 @@ class SurveyReceivers:
     async def attempted(self, session: AsyncSession, delivery: Delivery, outcome: Outcome) -> None:
         """The first message that arrives makes the invitation sent; one that never will makes it failed. Both are events."""
         sending = msgspec.json.decode(delivery.body, type=Sending)
-        invitation = await find_invitation(session, delivery.tenant, sending.invitation, lock=True)
-        if invitation is None:
+        found = await find_sent(session, delivery.tenant, sending.invitation, lock=True)
+        if found is None:
             return
-        now = await _now(session)
+        invitation, survey, _, now = found
         if outcome.address_is_dead and (address := await self._reach.address(session, invitation)) is not None:
             await write_off(session, invitation.tenant, [address_hash(address)], reason=outcome.detail, now=now)
         if sending.about != "survey":
             return
-        survey = await self._survey(session, invitation)
         if outcome.verdict is Verdict.DELIVERED:
             await self._arrived(session, invitation, survey, now)
         elif delivery.state == "dead" and invitation.state == "planned":
@@ -117,14 +107,8 @@ class SurveyReceivers:
         state = "sent" if invitation.state == "planned" else invitation.state
         following = reminder_at(invitation, survey, now)
         await change(session, invitation, state=state, sent_at=invitation.sent_at or now, next_at=following)
-        await wake(session, CHANNEL)
         if first:
             await enqueue(session, self._events.contact(invitation, "sent", now))
-
-
-async def _now(session: AsyncSession) -> datetime:
-    now: datetime = (await session.execute(text("SELECT now()"))).scalar_one()
-    return now
 
 
 def _waits(seconds: float) -> Send:

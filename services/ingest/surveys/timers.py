@@ -1,8 +1,9 @@
 """When a planned invitation or a reminder is due: sent, moved out of the night, or given up. The rows are the timers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Literal
 
 import msgspec
@@ -13,18 +14,18 @@ from services.ingest.surveys.domain.definition import Way
 from services.ingest.surveys.domain.timing import days_ago, is_quiet, next_allowed
 from services.ingest.surveys.events import SurveyEvents
 from services.ingest.surveys.planning import zone_of
-from services.ingest.surveys.reach import Reach
+from services.ingest.surveys.reach import Reach, over
 from services.ingest.surveys.schema import survey_invitations
 from services.ingest.surveys.senders import Pace
-from services.ingest.surveys.store.invitations import CHANNEL, Invitation, change
+from services.ingest.surveys.store.invitations import CHANNEL, Invitation, change, sending
 from services.ingest.surveys.store.pace import instants
-from services.ingest.surveys.store.people import asked_lately, decide_alone
+from services.ingest.surveys.store.people import ByKey, asked_lately, decide_alone, of_person
 from services.ingest.surveys.store.surveys import Survey, find_survey
 from shared.database.engine import Sessions
 from shared.database.outbox import enqueue
 from shared.database.timers import TimerLoop, TimerMetrics
 from shared.delivery.delivery import NewDelivery
-from shared.delivery.store import enqueue_delivery
+from shared.delivery.store import enqueue_deliveries
 from shared.settings import DatabaseSettings
 
 AT_ONCE = 200
@@ -58,49 +59,49 @@ class InvitationTimers:
         of = survey_invitations.c
         query = sa.select(survey_invitations, sa.func.now().label("present")).where(of.next_at <= sa.func.now()).order_by(of.next_at)
         rows = (await session.execute(query.limit(min(limit, AT_ONCE)).with_for_update(skip_locked=True))).mappings().all()
-        due = [(Invitation(**{name: row[name] for name in Invitation.__dataclass_fields__}), row["present"]) for row in rows]
-        await decide_alone(session, {f"{one.tenant}\n{key}" for one, _ in due for key in one.person_keys})
-        surveys: dict[tuple[str, str, int], Survey] = {}
+        due = [Invitation(**{name: row[name] for name in Invitation.__dataclass_fields__}) for row in rows]
+        if not due:
+            return 0
+        now: datetime = rows[0]["present"]
+        await decide_alone(session, {f"{one.tenant}\n{key}" for one in due for key in one.person_keys})
         going: dict[tuple[str, Way], list[Invitation]] = {}
-        for invitation, now in sorted(due, key=lambda one: (one[0].tenant, one[0].id)):
-            key = (invitation.tenant, invitation.survey, invitation.version)
-            if key not in surveys:
-                found = await find_survey(session, *key)
-                assert found is not None
-                surveys[key] = found
-            if await self._goes(session, invitation, surveys[key], now):
-                going.setdefault((invitation.tenant, invitation.way), []).append(invitation)
+        for tenant, theirs in groupby(sorted(due, key=lambda one: (one.tenant, one.id)), key=lambda one: one.tenant):
+            for invitation in await self._go(session, tenant, list(theirs), now):
+                going.setdefault((tenant, invitation.way), []).append(invitation)
+        for invitation in due:
             assert invitation.next_at is not None
             self.metrics.fired(invitation.next_at, now)
         await self._hand_over(session, going)
         return len(due)
 
-    async def _goes(self, session: AsyncSession, invitation: Invitation, survey: Survey, now: datetime) -> bool:
-        """Whether it is to be sent now; if not, the invitation says when or why not, and a call is on its list."""
-        first = invitation.state == "planned"
-        zone = zone_of(invitation.reached, survey)
-        if is_quiet(now, zone, survey.document.quiet):
-            await change(session, invitation, next_at=next_allowed(now, zone, survey.document.quiet))
-            return False
-        reason = await self.reach.against(session, invitation, survey, now) or (
-            await self._lately(session, invitation, survey, now) if first else None
-        )
-        if reason is not None:
-            await give_up(session, self.events, invitation, reason, now)
-            return False
-        if invitation.way == "call":
-            await change(session, invitation, next_at=None, state="sent", sent_at=now, sends=1)
-            await enqueue(session, self.events.contact(invitation, "sent", now))
-            return False
-        await change(session, invitation, next_at=None, sends=invitation.sends + 1)
-        return True
-
-    async def _lately(self, session: AsyncSession, invitation: Invitation, survey: Survey, now: datetime) -> str | None:
-        days = survey.document.fatigue_days
-        if invitation.mode == "follow_up" or not days or not invitation.person_keys:
-            return None
-        since = days_ago(now, days, survey.zone)
-        return "asked_lately" if await asked_lately(session, invitation.tenant, invitation.person_keys, invitation.id, since) else None
+    async def _go(self, session: AsyncSession, tenant: str, due: Sequence[Invitation], now: datetime) -> list[Invitation]:
+        """Those of a tenant's that are to be sent now; the others say when or why not, and a call is on its list."""
+        surveys: dict[tuple[str, int], Survey] = {}
+        for id, version in {(one.survey, one.version) for one in due}:
+            found = await find_survey(session, tenant, id, version)
+            assert found is not None
+            surveys[id, version] = found
+        unwanted = await self.reach.unwanted(session, tenant, due)
+        lately = _Lately(session, tenant, due, now)
+        going = []
+        for invitation in due:
+            survey = surveys[invitation.survey, invitation.version]
+            zone, quiet = zone_of(invitation.reached, survey), survey.document.quiet
+            if is_quiet(now, zone, quiet):
+                await change(session, invitation, next_at=next_allowed(now, zone, quiet))
+                continue
+            reason = over(invitation, survey, now) or unwanted.get(invitation.id) or await lately.reason(invitation, survey)
+            if reason is not None:
+                await give_up(session, self.events, invitation, reason, now)
+                continue
+            lately.asking(invitation)
+            if invitation.way == "call":
+                await change(session, invitation, next_at=None, state="sent", sent_at=now, sends=1)
+                await enqueue(session, self.events.contact(invitation, "sent", now))
+            else:
+                going.append(invitation)
+        await sending(session, tenant, [one.id for one in going])
+        return going
 
     async def _hand_over(self, session: AsyncSession, going: Mapping[tuple[str, Way], Sequence[Invitation]]) -> None:
         """Deliveries, as fast as their senders take them."""
@@ -110,11 +111,44 @@ class InvitationTimers:
             by_sender.setdefault((pace, way), []).extend(invitations)
         for (pace, way), invitations in sorted(by_sender.items(), key=lambda item: item[0]):  # one order of locks
             times = await instants(session, pace.owner, way, pace.per_second, len(invitations))
-            for invitation, at in zip(invitations, times, strict=True):
-                number = invitation.sends + 1
-                body = msgspec.json.encode(Sending(invitation.id, number))
-                new = NewDelivery(invitation.tenant, f"invitation:{invitation.id}", way, way, number, body)
-                await enqueue_delivery(session, new, at)
+            await enqueue_deliveries(session, [(_delivery(one), at) for one, at in zip(invitations, times, strict=True)])
+
+
+def _delivery(invitation: Invitation) -> NewDelivery:
+    number, way = invitation.sends + 1, invitation.way
+    return NewDelivery(
+        invitation.tenant, f"invitation:{invitation.id}", way, way, number, msgspec.json.encode(Sending(invitation.id, number))
+    )
+
+
+@dataclass(slots=True)
+class _Lately:
+    """Who was asked lately of those whose first message is due, as it was, and with those whom this batch asks."""
+
+    session: AsyncSession
+    tenant: str
+    due: Sequence[Invitation]
+    now: datetime
+    known: dict[datetime, ByKey] = field(default_factory=dict)
+    going: dict[str, set[str]] = field(default_factory=dict)
+
+    async def reason(self, invitation: Invitation, survey: Survey) -> str | None:
+        """Why not to ask this person again so soon; a follow-up and a reminder always may."""
+        days = survey.document.fatigue_days
+        if invitation.state != "planned" or invitation.mode == "follow_up" or not days:
+            return None
+        since = days_ago(self.now, days, survey.zone)
+        if since not in self.known:
+            keys = (key for one in self.due for key in one.person_keys)
+            self.known[since] = await asked_lately(self.session, self.tenant, keys, since)
+        asked = of_person(self.known[since], invitation.person_keys) | of_person(self.going, invitation.person_keys)
+        return "asked_lately" if asked - {invitation.id} else None
+
+    def asking(self, invitation: Invitation) -> None:
+        """This one gets a message now."""
+        if invitation.state == "planned":
+            for key in invitation.person_keys:
+                self.going.setdefault(key, set()).add(invitation.id)
 
 
 async def give_up(session: AsyncSession, events: SurveyEvents, invitation: Invitation, reason: str, now: datetime) -> None:

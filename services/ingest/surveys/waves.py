@@ -4,6 +4,7 @@ Drawing is one statement, which puts everybody into an order by a chance that ca
 that a wave of any size needs little memory and goes on where a killed process left it. Who cannot be asked makes room for the next one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -20,7 +21,7 @@ from services.ingest.surveys.reach import Reach
 from services.ingest.surveys.schema import surveys
 from services.ingest.surveys.store.drawing import Slice, draw, next_slice, planned_of, set_quotas
 from services.ingest.surveys.store.invitations import add_invitations
-from services.ingest.surveys.store.people import asked_lately, decide_alone, opted_out, times_asked
+from services.ingest.surveys.store.people import asked_by, asked_lately, decide_alone, of_person, opted_out
 from services.ingest.surveys.store.surveys import WAVES, Survey, find_survey
 from shared.contracts.identity import event_hash
 from shared.database.engine import Sessions
@@ -76,13 +77,13 @@ class WaveTimers:
         survey = await find_survey(session, part.tenant, part.survey)
         assert survey is not None
         now: datetime = (await session.execute(sa.select(sa.func.now()))).scalar_one()
-        planned = []
         candidates = [_candidate(survey, part.period, row) for row in part.rows] if survey.active else []
         await decide_alone(session, {f"{survey.tenant}\n{key}" for one in candidates for key in one.contact.keys})
-        for candidate in candidates:
-            reason = await _against(session, survey, candidate, now)
-            ways = await self.reach.ways(session, survey.tenant, candidate.contact)
-            planned.append(plan(survey, candidate, ways, now, passed_over=reason))
+        reasons = await _against(session, survey, candidates, now)
+        ways = await self.reach.ways(session, survey.tenant, [one.contact for one in candidates])
+        planned = [
+            plan(survey, one, possible, now, passed_over=reasons.get(one.id)) for one, possible in zip(candidates, ways, strict=True)
+        ]
         await add_invitations(session, planned)
         await planned_of(session, part, sum(one.state == "planned" for one in planned))
 
@@ -100,21 +101,18 @@ async def draw_wave(session: AsyncSession, survey: Survey, at: datetime) -> None
     await set_quotas(session, survey, period, quotas(wanted, bases))
 
 
-async def _against(session: AsyncSession, survey: Survey, candidate: Candidate, now: datetime) -> str | None:
-    """Why somebody of a wave is not asked, so that another one of the stratum is."""
-    keys = candidate.contact.keys
-    if await opted_out(session, survey.tenant, keys):
-        return "opted_out"
-    document = survey.document
-    if document.fatigue_days and await asked_lately(
-        session, survey.tenant, keys, candidate.id, days_ago(now, document.fatigue_days, survey.zone)
-    ):
-        return "asked_lately"
-    if document.sampling is None:
-        return None
-    since = days_ago(now, document.sampling.window_days, survey.zone)
-    often = await times_asked(session, survey.tenant, survey.id, keys, since)
-    return "frequent" if often >= document.sampling.most_per_customer else None
+async def _against(session: AsyncSession, survey: Survey, candidates: Sequence[Candidate], now: datetime) -> dict[str, str]:
+    """By candidate, why somebody of a wave is not asked, so that another one of the stratum is."""
+    document, found, keys = survey.document, dict[str, str](), {key for one in candidates for key in one.contact.keys}
+    if document.sampling is not None:
+        asked = await asked_by(session, survey.tenant, survey.id, keys, days_ago(now, document.sampling.window_days, survey.zone))
+        most = document.sampling.most_per_customer
+        found |= {one.id: "frequent" for one in candidates if len(of_person(asked, one.contact.keys)) >= most}
+    if document.fatigue_days:
+        lately = await asked_lately(session, survey.tenant, keys, days_ago(now, document.fatigue_days, survey.zone))
+        found |= {one.id: "asked_lately" for one in candidates if of_person(lately, one.contact.keys) - {one.id}}
+    out = await opted_out(session, survey.tenant, keys)
+    return found | {one.id: "opted_out" for one in candidates if not out.isdisjoint(one.contact.keys)}
 
 
 def _candidate(survey: Survey, period: str, row: Any) -> Candidate:

@@ -85,14 +85,21 @@ def test_what_excel_says_about_the_delimiter_goes_before(tmp_path: Path) -> None
 
 
 def test_rows_that_do_not_fit_are_rows_with_a_problem_and_the_others_are_read(tmp_path: Path) -> None:
-    read = content(tmp_path, 'a,b\n1,2\n1,2,3\n\n , \n1\n"x",,\n7,8\n9,"open')
+    read = content(tmp_path, 'a,b\n1,2\n1,2,3\n\n , \n"x",,\n7,8\n9,"open')
 
-    assert [(row.line, row.problem is None) for row in read.rows] == [(2, True), (3, False), (6, False), (7, True), (8, True), (9, False)]
-    assert read.rows[1].problem is not None
+    assert [(row.line, row.problem is None) for row in read.rows] == [(2, True), (3, False), (6, True), (7, True), (8, False)]
     assert read.rows[1].problem == "has 3 cells where there are 2 columns: put a text that holds the delimiter in quotes"
-    assert read.rows[2].problem == "has 1 cells where there are 2 columns: put a text of several lines in quotes"
     assert read.rows[-1].problem is not None
     assert "never closed" in read.rows[-1].problem
+
+
+@pytest.mark.parametrize("end", ["", ",", ",,", ",,,"])
+def test_blank_cells_at_the_end_of_a_row_may_be_left_out_or_too_many(tmp_path: Path, end: str) -> None:
+    whole = content(tmp_path, "id,score,comment\n1,9,fine\n2,,\n")
+    read = content(tmp_path, f"id,score,comment\n1,9,fine\n2{end}\n")
+
+    assert read.cells == whole.cells == [["1", "9", "fine"], ["2", "", ""]]
+    assert row_hash(read.columns, read.rows[1]) == row_hash(whole.columns, whole.rows[1]), "it is the same row, however it was saved"
 
 
 def test_a_quote_that_is_never_closed_costs_what_it_swallows_and_no_memory(tmp_path: Path) -> None:

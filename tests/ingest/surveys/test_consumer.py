@@ -1,5 +1,6 @@
 """Whom events make us ask: once each, not too often, never who does not want it, and by the sample."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -178,6 +179,40 @@ async def test_a_sample_caps_who_comes_often_and_stops_at_its_target(world: Worl
     async with world.client("metrics:read") as client:
         [stratum] = (await client.get("/v1/surveys/after-contact/results")).json()["strata"]
     assert (stratum["base"], stratum["answered"]) == (5, 2)
+
+
+async def test_two_consumers_at_once_ask_no_more_than_the_sample_wants_and_nobody_more_often(world: World) -> None:
+    sampling = {"target": 7, "by": ["region"], "expected_response": 1.0, "most_per_customer": 1}
+    await world.make("after-contact", sampling=sampling)
+    often = {"id": "c-often", "email": "often@example.com"}
+    one, other = ([contact(f"often-{half}-{n}", customer=often, region="east") for n in range(3)]
+                  + [contact(f"{half}-{n}", region="north") for n in range(20)] for half in "ab")  # fmt: skip
+
+    await asyncio.gather(world.happen(*one), world.happen(*other))
+
+    rows = await world.invitations()
+    asked = [row for row in rows if row["state"] == "planned"]
+    assert len(rows) == 46
+    assert len(asked) == 7
+    assert len({row["person"] for row in asked}) == 7
+
+
+async def test_of_two_replicas_that_are_about_to_write_to_the_same_people_one_does(world: World) -> None:
+    await world.make("first")
+    await world.make("second")
+    await world.happen(*(contact(f"p{n}") for n in range(20)))
+    await world.rows("UPDATE survey_invitations SET next_at = now() - interval '1 h' WHERE survey = 'first'")
+
+    async def fire() -> int:
+        async with world.sessions.begin() as session:
+            return await world.timers.fire(session, 20)  # half of what is due: a survey each
+
+    fired = await asyncio.gather(fire(), fire())
+
+    rows = await world.invitations()
+    assert fired == [20, 20]
+    assert len({row["person"] for row in rows if row["sends"] == 1}) == sum(row["sends"] for row in rows) == 20
+    assert sum(row["reason"] == "asked_lately" for row in rows) == 20
 
 
 async def test_a_wave_asks_a_sample_of_those_met_in_the_period_each_once(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -24,13 +25,15 @@ async def remember(session: AsyncSession, rows: Mapping[tuple[str, str, str], tu
     await session.execute(new.on_conflict_do_update(constraint=survey_addresses.primary_key, set_=changed, where=later), values)
 
 
-async def sealed_of(session: AsyncSession, tenant: str, keys: Sequence[str]) -> dict[str, str]:
-    """What is known of a person, by kind, the latest of each."""
-    mine = (survey_addresses.c.tenant == tenant, survey_addresses.c.person_key.in_(list(keys)))
-    rows = await session.execute(
-        sa.select(survey_addresses.c.kind, survey_addresses.c.sealed).where(*mine).order_by(survey_addresses.c.last_at)
-    )
-    return {row.kind: row.sealed for row in rows}
+async def sealed_of(session: AsyncSession, tenant: str, people: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    """What is known of each of these people, who are named by their keys: by kind, the latest of each."""
+    of, keys = survey_addresses.c, sorted({key for one in people for key in one})
+    query = sa.select(of.person_key, of.kind, of.sealed, of.last_at).where(of.tenant == tenant, of.person_key.in_(keys))
+    by_key: dict[str, list[Any]] = {}
+    for row in await session.execute(query):
+        by_key.setdefault(row.person_key, []).append(row)
+    rows = (sorted((row for key in one for row in by_key.get(key, ())), key=lambda row: row.last_at) for one in people)
+    return [{row.kind: row.sealed for row in known} for known in rows]
 
 
 async def forget(session: AsyncSession, tenant: str, keys: Sequence[str]) -> None:

@@ -106,6 +106,13 @@ async def change(session: AsyncSession, invitation: Invitation, **values: Any) -
     await session.execute(sa.update(survey_invitations).where(*mine).values(values))
 
 
+async def sending(session: AsyncSession, tenant: str, ids: Sequence[str]) -> None:
+    """The next message of each of these, which are locked, is on its way."""
+    of = survey_invitations.c
+    query = sa.update(survey_invitations).where(of.tenant == tenant, of.id.in_(ids)).values(next_at=None, sends=of.sends + 1)
+    await session.execute(query)
+
+
 async def list_invitations(
     session: AsyncSession, tenant: str, survey: str, *, way: Way | None, open_only: bool, after: str, limit: int
 ) -> list[Invitation]:
@@ -121,10 +128,18 @@ async def list_invitations(
 
 async def new_token(session: AsyncSession, invitation: Invitation, purpose: Purpose, expires_at: datetime | None = None) -> str:
     """A token for this invitation, to be sent now and kept nowhere."""
-    token = secrets.token_urlsafe(16)
-    row = {"hash": _hash(token), "tenant": invitation.tenant, "invitation": invitation.id, "purpose": purpose}
-    await session.execute(sa.insert(survey_tokens).values({**row, "expires_at": expires_at or invitation.expires_at}))
+    [token] = await new_tokens(session, invitation, {purpose: expires_at or invitation.expires_at})
     return token
+
+
+async def new_tokens(session: AsyncSession, invitation: Invitation, expiring: Mapping[Purpose, datetime]) -> list[str]:
+    """A token for each purpose, until its instant."""
+    tokens = [secrets.token_urlsafe(16) for _ in expiring]
+    of = {"tenant": invitation.tenant, "invitation": invitation.id}
+    rows = [{**of, "hash": _hash(token), "purpose": purpose, "expires_at": until}
+            for token, (purpose, until) in zip(tokens, expiring.items(), strict=True)]  # fmt: skip
+    await session.execute(sa.insert(survey_tokens), rows)
+    return tokens
 
 
 async def invitation_of(session: AsyncSession, token: str, purpose: Purpose, *, lock: bool = False) -> Invitation | None:

@@ -1,16 +1,20 @@
 """Opt-outs, addresses that take nothing, who was asked lately, and the customers that were met."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.surveys.schema import survey_contacts, survey_drawn, survey_invitations, survey_opt_outs, survey_undeliverable
 
 ERASED: dict[str, Any] = {}
+_TEXTS = ARRAY(sa.Text)
+
+ByKey = Mapping[str, set[str]]
+"""Ids of invitations by the keys of those who were invited."""
 
 
 def _are(keys: Iterable[str]) -> sa.ColumnElement[bool]:
@@ -46,10 +50,10 @@ async def opt_in(session: AsyncSession, tenant: str, keys: Iterable[str]) -> int
     return len(gone.all())
 
 
-async def opted_out(session: AsyncSession, tenant: str, keys: Sequence[str]) -> bool:
-    """Whether this person wants no surveys, under any of their keys."""
-    mine = (survey_opt_outs.c.tenant == tenant, survey_opt_outs.c.person_key.in_(list(keys)))
-    return (await session.execute(sa.select(sa.exists().where(*mine)))).scalar_one()
+async def opted_out(session: AsyncSession, tenant: str, keys: Iterable[str]) -> set[str]:
+    """Those of these keys whose owner wants no surveys."""
+    mine = (survey_opt_outs.c.tenant == tenant, survey_opt_outs.c.person_key == sa.func.any(sa.cast(sorted(set(keys)), _TEXTS)))
+    return set((await session.execute(sa.select(survey_opt_outs.c.person_key).where(*mine))).scalars())
 
 
 _ONE_AT_A_TIME = sa.text("""
@@ -64,26 +68,39 @@ async def decide_alone(session: AsyncSession, names: Iterable[str]) -> None:
     await session.execute(_ONE_AT_A_TIME, {"names": [f"survey\n{name}" for name in names]})
 
 
-async def asked_lately(session: AsyncSession, tenant: str, keys: Sequence[str], invitation: str, since: datetime) -> bool:
-    """Whether another survey was sent to this person since then, or is on its way to them."""
-    other = survey_invitations.c
-    asked = sa.or_(other.sent_at >= since, sa.and_(other.sends > 0, other.sent_at.is_(None), other.state == "planned"))
-    return (
-        await session.execute(sa.select(sa.exists().where(other.tenant == tenant, _are(keys), other.id != invitation, asked)))
-    ).scalar_one()
-
-
-async def times_asked(session: AsyncSession, tenant: str, survey: str, keys: Sequence[str], since: datetime) -> int:
-    """How often this survey asked this person since then, or is going to."""
+async def asked_lately(session: AsyncSession, tenant: str, keys: Iterable[str], since: datetime) -> ByKey:
+    """What was sent to these people since then, or is on its way to them, by any survey."""
     of = survey_invitations.c
-    mine = (of.tenant == tenant, of.survey == survey, _are(keys), of.created_at >= since, of.state.in_(("planned", "sent")))
-    return (await session.execute(sa.select(sa.func.count()).where(*mine))).scalar_one()
+    asked = sa.or_(of.sent_at >= since, sa.and_(of.sends > 0, of.sent_at.is_(None), of.state == "planned"))
+    return await _invitations_of(session, tenant, keys, asked)
 
 
-async def undeliverable(session: AsyncSession, tenant: str, hashes: Sequence[str]) -> set[str]:
+async def asked_by(session: AsyncSession, tenant: str, survey: str, keys: Iterable[str], since: datetime) -> ByKey:
+    """What this survey has made for these people since then that was sent, or is going to be."""
+    of = survey_invitations.c
+    return await _invitations_of(session, tenant, keys, of.survey == survey, of.created_at >= since, of.state.in_(("planned", "sent")))
+
+
+def of_person(found: ByKey, keys: Iterable[str]) -> set[str]:
+    """The invitations of one person under any of their keys."""
+    return {invitation for key in keys for invitation in found.get(key, ())}
+
+
+async def _invitations_of(session: AsyncSession, tenant: str, keys: Iterable[str], *wanted: sa.ColumnElement[bool]) -> ByKey:
+    of = survey_invitations.c
+    query = sa.select(of.id, of.person_keys).where(of.tenant == tenant, _are(sorted(set(keys))), *wanted)
+    found: dict[str, set[str]] = {}
+    for row in await session.execute(query):
+        for key in row.person_keys:
+            found.setdefault(key, set()).add(row.id)
+    return found
+
+
+async def undeliverable(session: AsyncSession, tenant: str, hashes: Iterable[str]) -> set[str]:
     """Those of these hashes of addresses that take nothing."""
-    mine = (survey_undeliverable.c.tenant == tenant, survey_undeliverable.c.address_hash.in_(list(hashes)))
-    return set((await session.execute(sa.select(survey_undeliverable.c.address_hash).where(*mine))).scalars())
+    theirs = survey_undeliverable.c.address_hash == sa.func.any(sa.cast(sorted(set(hashes)), _TEXTS))
+    query = sa.select(survey_undeliverable.c.address_hash).where(survey_undeliverable.c.tenant == tenant, theirs)
+    return set((await session.execute(query)).scalars())
 
 
 async def write_off(session: AsyncSession, tenant: str, hashes: Iterable[str], *, reason: str, now: datetime) -> None:

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.ingest.schema import tenants
 from services.ingest.surveys.domain.definition import SurveyDocument
 from services.ingest.surveys.domain.timing import next_wave
-from services.ingest.surveys.schema import survey_versions, surveys
+from services.ingest.surveys.schema import survey_invitations, survey_versions, surveys
+from services.ingest.surveys.store.invitations import Invitation
 from shared.database.audit import record_change
 from shared.database.timers import wake
 
@@ -69,6 +70,31 @@ async def find_survey(session: AsyncSession, tenant: str, id: str, version: int 
         )
     row = (await session.execute(query.where(surveys.c.tenant == tenant, surveys.c.id == id))).one_or_none()
     return None if row is None else _survey(row)
+
+
+async def find_sent(
+    session: AsyncSession, tenant: str, invitation: str, *, lock: bool = False
+) -> tuple[Invitation, Survey, str, datetime] | None:
+    """An invitation with its survey in the version that it is sent in, the tenant's name as customers know it, and the present instant:
+    what is needed for every message. With `lock` nobody else changes the invitation until the end of the transaction."""
+    of, version = survey_invitations.c, survey_versions.c
+    query = (
+        sa.select(survey_invitations, surveys.c.zone, surveys.c.active, surveys.c.created_at.label("made_at"), version.document,
+                  tenants.c.name, sa.func.now().label("present"))
+        .join(surveys, (surveys.c.tenant == of.tenant) & (surveys.c.id == of.survey))
+        .join(survey_versions, (version.tenant == of.tenant) & (version.survey == of.survey) & (version.version == of.version))
+        .join(tenants, tenants.c.id == of.tenant, isouter=True)
+        .where(of.tenant == tenant, of.id == invitation)
+    )  # fmt: skip
+    if lock:
+        query = query.with_for_update(of=survey_invitations)
+    row = (await session.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    found = Invitation(**{name: row[name] for name in Invitation.__dataclass_fields__})
+    document = SurveyDocument.model_validate(row["document"])
+    survey = Survey(tenant, found.survey, found.version, _zone(row["zone"]), document, row["active"], row["made_at"])
+    return found, survey, row["name"] or tenant, row["present"]
 
 
 async def list_surveys(session: AsyncSession, tenant: str, after: str, limit: int) -> list[Survey]:
