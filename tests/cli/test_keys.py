@@ -73,7 +73,7 @@ async def test_keys_are_listed_without_secrets_by_tenant_and_die_by_revocation(i
     assert mine["key"] not in str(listed)
     assert (revoked.returncode, revoked.stdout) == (0, f"{mine['id']}: revoked\n")
     for service in services:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while whoami(service, mine["key"]).status_code != 401:
                 await asyncio.sleep(0.05)
     (key,) = await installation.told("keys", "list", "--tenant", "keys-mine")

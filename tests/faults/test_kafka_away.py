@@ -32,6 +32,8 @@ from tests.system.platform import SERVICES, SHORT_WAITS, Platform, running
 from tests.system.traffic import make_events
 
 MINUTES = 10
+BUSY_SECONDS = 2.0
+"""So much later may anything be seen on a machine that has other things to do."""
 LIVE = (FEEDBACK_EVENTS, FEEDBACK_BACKFILL)
 
 
@@ -110,13 +112,13 @@ async def outlive(platform: Platform, away: str, seconds: float) -> None:
     refused_at = answers.refused[0].answered_at
     again_at = next(answer.answered_at for answer in answers.accepted if answer.answered_at > last_before)
     print(f"first 503 {refused_at - gone_at:.2f} s after it went, first 202 {again_at - back_at:.2f} s after its first produce")
-    assert refused_at - gone_at < WAIT_SECONDS + 0.5
+    assert refused_at - gone_at < WAIT_SECONDS + BUSY_SECONDS
     assert {(answer.status, answer.response.headers.get("retry-after")) for answer in answers.refused} == {(503, "5")}
     assert {answer.response.headers["content-type"] for answer in answers.refused} == {"application/problem+json"}
     assert all("kafka" in answer.response.json()["detail"] for answer in answers.refused)
     assert not any(answer.response.json()["duplicates"] for answer in answers.accepted), "what was refused is not taken for known"
-    assert max(answer.answered_at - answer.asked_at for answer in answers.all) < WAIT_SECONDS + 0.5
-    assert last_before < gone_at + 0.5 and again_at < back_at + 1.0
+    assert max(answer.answered_at - answer.asked_at for answer in answers.all) < WAIT_SECONDS + BUSY_SECONDS
+    assert last_before < gone_at + BUSY_SECONDS and again_at < back_at + BUSY_SECONDS
     assert told == {"live": 200, "ready": 200, "known key": 200, "unknown key": 503}
     assert ids_of(answers.accepted) - {json.loads(record.value)["id"] for record in records} == set()
     assert {at for at, offset in map(place_of, records) if offset >= between[at]} == between.keys(), "each partition goes on"

@@ -65,7 +65,7 @@ async def test_it_waits_as_long_as_the_server_asks(status: int) -> None:
 
     await post(ingest)
 
-    assert 1.0 <= time.monotonic() - began < 2.0
+    assert time.monotonic() - began >= 1.0
 
 
 async def test_a_stop_ends_the_wait_and_says_that_nothing_was_taken() -> None:

@@ -15,7 +15,9 @@ from tests.system.traffic import Event, post_until_accepted
 
 POLICY = {"policies": [{"id": "quick", "default": True, "clocks": [{"kind": "first_response", "target_seconds": 4}]}]}
 COMPLAINTS = 61
-DETECTED_WITHIN = timedelta(seconds=1)
+APART_SECONDS = 5.0
+DETECTED_WITHIN = timedelta(seconds=APART_SECONDS) / 2
+"""Well before the clock that is slow would say so; so much may a busy machine need. How late breaches are is measured in bench."""
 
 
 def complaint(number: int) -> Event:
@@ -26,7 +28,7 @@ def complaint(number: int) -> Event:
 
 @pytest.mark.parametrize(
     ("tenant", "clocks_ahead", "zones"),
-    [("clocks-apart", (-1.0, 1.0), (None, None)), ("zones-apart", (0.0, 0.0), ("Asia/Kolkata", "America/New_York"))],
+    [("clocks-apart", (-APART_SECONDS, APART_SECONDS), (None, None)), ("zones-apart", (0.0, 0.0), ("Asia/Kolkata", "America/New_York"))],
 )
 async def test_no_breach_is_early_and_none_is_late(
     platform: Platform, ingest: Service, tenant: str, clocks_ahead: Sequence[float], zones: Sequence[str | None]

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from services.closed_loop.domain.case import case_id
 from shared.contracts.decoding import Event, decode
-from shared.contracts.topics import CASES_EVENTS
+from shared.contracts.topics import CASES_EVENTS, FEEDBACK_EVENTS
 from tests.closed_loop.cases.world import policies, utc_now
 from tests.servers import KafkaServer, PostgresServer
 from tests.shared.kafka.reading import Mark, mark, read
@@ -29,7 +29,9 @@ async def stage(
     """Ingest and closed_loop, one process each."""
     platform = Platform(kafka_server, postgres_server, tmp_path_factory.mktemp("closed_loop"))
     await platform.prepare("ingest", "closed_loop")
-    yield platform, await platform.start("ingest"), await platform.start("closed_loop")
+    ingest, closed_loop = await platform.start("ingest"), await platform.start("closed_loop")
+    await platform.has_read("closed_loop", await mark(platform.kafka_settings, FEEDBACK_EVENTS), 90)  # what other tests left there
+    yield platform, ingest, closed_loop
     await platform.stop_all()
 
 
@@ -86,7 +88,7 @@ async def test_a_clock_of_three_seconds_breaches_at_its_instant_and_an_early_rep
     assert [one.type for one in events] == [f"clock.{type}.v1" for type in ("started", "breached", "retracted", "met")]
     breach = events[1]
     assert breach.data.due_at == received + 3 * SECOND
-    assert timedelta() < breach.time - breach.data.due_at < 2 * SECOND
+    assert timedelta() < breach.time - breach.data.due_at < 5 * SECOND
     sequences = [one.sequence for one in await announced(platform, since, "loop")]
     assert sequences == list(range(1, len(sequences) + 1))
     assert "hearback_clocks_lateness_seconds_count" in metrics
