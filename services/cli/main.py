@@ -21,6 +21,7 @@ MODULES = {
     "migrate": "migrate",
     "topics": "topics",
     "keys": "keys",
+    "series": "series",
     "offsets": "offsets",
     "dead-letters": "dead_letters",
     "simulate": "simulate",

@@ -10,12 +10,14 @@ from sqlalchemy.dialects.postgresql import insert
 from services.cli.databases import open_database
 from services.cli.kafka_log import open_log
 from services.cli.running import join_running_stack
-from services.cli.settings import SERVICES
 from shared.contracts.topics import TOPICS
 from shared.database.metadata import new_metadata
 from shared.database.offsets import Partition
 from shared.errors import ConfigurationError
 from shared.settings import KafkaSettings, load
+
+GROUPS = {"scoring": "scoring", "closed_loop": "closed_loop", "alerts": "alerts", "ingest-surveys": "ingest"}
+"""Each consumer group, and the service in whose database its offsets are."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="How far consumers have read.")
 
@@ -34,7 +36,7 @@ def offsets() -> None:
 
 @app.command()
 def seek(
-    group: Annotated[str, typer.Argument(help="The consumer group, which has the name of its service.")],
+    group: Annotated[str, typer.Argument(help=f"The consumer group: {', '.join(GROUPS)}.")],
     topic: Annotated[str, typer.Argument(help="The topic; `hearback topics list` shows them.")],
     to: Annotated[End, typer.Option(help="Where to go on: at the first record that is still kept, or after the last.")],
 ) -> None:
@@ -42,8 +44,8 @@ def seek(
 
     From the beginning nothing counts twice; from the end, what lies between is never read.
     """
-    if group not in SERVICES:
-        raise ConfigurationError(f"there is no consumer group {group}: it must be one of {', '.join(SERVICES)}")
+    if group not in GROUPS:
+        raise ConfigurationError(f"there is no consumer group {group}: it must be one of {', '.join(GROUPS)}")
     if topic not in TOPICS:
         raise ConfigurationError(f"there is no topic {topic}: see `hearback topics list`")
     join_running_stack()
@@ -62,7 +64,7 @@ async def _seek(group: str, topic: str, to: End) -> dict[Partition, int]:
     ]
     put = insert(table).values(rows)
     changed = {"cluster_id": cluster, "next_offset": put.excluded.next_offset, "watermark": None, "oldest_unread": None}
-    async with open_database(group, "hearback offsets") as sessions, sessions.begin() as session:
+    async with open_database(GROUPS[group], "hearback offsets") as sessions, sessions.begin() as session:
         await session.execute(put.on_conflict_do_update(index_elements=table.primary_key.columns, set_=changed))
     return dict(sorted(log_offsets.items()))
 

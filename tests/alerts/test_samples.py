@@ -13,6 +13,7 @@ from sqlalchemy import text
 from services.alerts import configuration, people
 from services.alerts.domain.rule import read_rule
 from services.alerts.store.alerts import list_alerts
+from services.alerts.store.series import ask_again
 from services.alerts.timers import RuleTimers, SilenceWatch
 from shared.contracts.topics import SERIES_WANTED
 from shared.database.engine import Sessions
@@ -277,6 +278,26 @@ async def test_saving_a_rule_asks_for_its_series_until_no_rule_needs_it(bare: Se
         ('csat{channel="chat"}[1h]', True, 1),
         ('csat{channel="phone"}[1h]', False, 2),
     ]
+
+
+async def test_series_that_rules_need_are_asked_for_again_as_they_were_last(bare: Sessions) -> None:
+    await save(bare, filter={"channel": "phone"})
+    await save(bare, rule="other", filter={"channel": "chat"})
+    await save(bare, "globex", filter={"channel": "phone"})
+    await save(bare, filter={"channel": "web"})
+    first = await announced(bare, SERIES_WANTED)
+
+    async with bare.begin() as session:
+        count = await ask_again(session, NOON)
+
+    again = (await announced(bare, SERIES_WANTED))[len(first) :]
+    assert count == 3
+    assert [(event.tenant, event.data.series) for event in again] == [
+        ("acme", 'csat{channel="chat"}[1h]'),
+        ("acme", 'csat{channel="web"}[1h]'),
+        ("globex", 'csat{channel="phone"}[1h]'),
+    ]
+    assert [event for event in again if event not in first] == []
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from services.cli.dead_letters import DeadLetter, NewestAttempts, Place, Wanted, replay
 from services.cli.offsets import End, seek
-from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS, SURVEYS_REQUESTS, TEXT_ANALYSED, TOPICS
+from shared.contracts.topics import FEEDBACK_EVENTS, SURVEYS_REQUESTS, TEXT_ANALYSED, TOPICS
 from shared.database.engine import create_engine
 from shared.database.migrations import upgrade
 from shared.errors import ConfigurationError
@@ -181,27 +181,26 @@ async def test_a_stored_offset_is_set_to_either_end_of_the_log(
 ) -> None:
     url = await postgres_server.create_database("hearback_seek")
     database = DatabaseSettings(url=SecretStr(url))
-    await asyncio.to_thread(upgrade, "scoring", database)
+    await asyncio.to_thread(upgrade, "ingest", database)
     producer = AIOKafkaProducer(bootstrap_servers=kafka_server.bootstrap)
     await producer.start()
-    written = await producer.send_and_wait(FEEDBACK_BACKFILL, b"not an event", partition=2, headers=[("hearback-only", b"nobody")])
+    written = await producer.send_and_wait(SURVEYS_REQUESTS, b"not an event", partition=2, headers=[("hearback-only", b"nobody")])
     await producer.stop()
+    seek_to = ("offsets", "seek", "ingest-surveys", SURVEYS_REQUESTS, "--to")
 
-    to_end = await installation.call("offsets", "seek", "scoring", FEEDBACK_BACKFILL, "--to", "end", HEARBACK_SCORING_DATABASE_URL=url)
+    to_end = await installation.call(*seek_to, "end", HEARBACK_INGEST_DATABASE_URL=url)
     at_end = await _stored(database)
-    to_start = await installation.call(
-        "offsets", "seek", "scoring", FEEDBACK_BACKFILL, "--to", "beginning", HEARBACK_SCORING_DATABASE_URL=url
-    )
+    to_start = await installation.call(*seek_to, "beginning", HEARBACK_INGEST_DATABASE_URL=url)
     at_start = await _stored(database)
 
     assert to_end.returncode == to_start.returncode == 0, to_end.stderr + to_start.stderr
-    assert f"scoring: {FEEDBACK_BACKFILL}/2 goes on at {at_end[2]}, the end of the log" in to_end.stdout
-    assert sorted(at_end) == list(range(TOPICS[FEEDBACK_BACKFILL].partitions))
+    assert f"ingest-surveys: {SURVEYS_REQUESTS}/2 goes on at {at_end[2]}, the end of the log" in to_end.stdout
+    assert sorted(at_end) == list(range(TOPICS[SURVEYS_REQUESTS].partitions))
     assert at_end[2] >= written.offset + 1
     assert set(at_start.values()) == {0}
 
 
-@pytest.mark.parametrize(("group", "topic"), [("nobody", FEEDBACK_EVENTS), ("scoring", "feedback.v1")])
+@pytest.mark.parametrize(("group", "topic"), [("ingest", FEEDBACK_EVENTS), ("scoring", "feedback.v1")])
 def test_an_unknown_group_or_topic_is_refused(group: str, topic: str) -> None:
     with pytest.raises(ConfigurationError, match="there is no"):
         seek(group, topic, End.END)
@@ -210,7 +209,7 @@ def test_an_unknown_group_or_topic_is_refused(group: str, topic: str) -> None:
 async def _stored(database: DatabaseSettings) -> dict[int, int]:
     engine = create_engine(database, "test")
     async with engine.connect() as connection:
-        rows = await connection.execute(text("SELECT partition, next_offset FROM consumer_offsets WHERE consumer_group = 'scoring'"))
+        rows = await connection.execute(text("SELECT partition, next_offset FROM consumer_offsets WHERE consumer_group = 'ingest-surveys'"))
         stored = {row.partition: row.next_offset for row in rows}
     await engine.dispose()
     return stored

@@ -13,7 +13,9 @@ import typer.main
 from deploy.check.rendering import DEPLOY, of_kind, render
 from services.alerts import consumer as alerts
 from services.cli.main import app
+from services.cli.offsets import GROUPS
 from services.closed_loop import sources as closed_loop
+from services.ingest.surveys import consumer as surveys
 from services.scoring import sources as scoring
 
 RUNBOOKS = sorted((DEPLOY.parent / "docs" / "runbooks").glob("*.md"))
@@ -61,8 +63,10 @@ def test_every_offset_of_every_consumer_is_among_those_to_seek_when_kafka_is_los
         *product([scoring.GROUP], (*scoring.LIVE, *scoring.BACKFILL)),
         *product([closed_loop.GROUP], (*closed_loop.LIVE, *closed_loop.BACKFILL)),
         *product([alerts.GROUP], alerts.LIVE),
+        *product([surveys.GROUP], surveys.LIVE),
     }
     assert told == read
+    assert {group for group, _ in read} == GROUPS.keys()
 
 
 def test_deployments_that_a_runbook_names_are_in_every_overlay() -> None:

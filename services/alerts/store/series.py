@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import groupby
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -38,6 +39,21 @@ async def ask_for_series(session: AsyncSession, tenant: str, changed: Iterable[R
         sequence = present.sequence + 1
         await session.execute(sa.update(wanted_series).where(same).values(sequence=sequence, wanted=wanted))
         await enqueue(session, [_record(tenant, rule, sequence, wanted, now)])
+
+
+async def ask_again(session: AsyncSession, now: datetime) -> int:
+    """Ask for every series that rules need as it was asked for last, for a Kafka that has lost it; scoring drops what it knows.
+
+    Returns how many. Does not commit.
+    """
+    query = sa.select(wanted_series).where(wanted_series.c.wanted).order_by(wanted_series.c.tenant, wanted_series.c.series)
+    asked = 0
+    for tenant, wishes in groupby((await session.execute(query)).all(), key=lambda wish: wish.tenant):
+        rules = {one.rule.series: one.rule for one in await list_rules(session, tenant) if isinstance(one.rule, MetricRule)}
+        records = [_record(tenant, rules[wish.series], wish.sequence, True, now) for wish in wishes if wish.series in rules]
+        await enqueue(session, records)
+        asked += len(records)
+    return asked
 
 
 def _record(tenant: str, rule: MetricRule, sequence: int, wanted: bool, now: datetime) -> OutboxRecord:
