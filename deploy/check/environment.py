@@ -142,6 +142,8 @@ def _service_problems(service: str, settings: ServiceSettings, container: Object
             yield "HEARBACK_INGEST_SECRETS_KEY is missing: no endpoint could be made"
         if "127.0.0.1" in settings.public_url:
             yield "HEARBACK_INGEST_PUBLIC_URL is missing: vendors would be told to call 127.0.0.1"
+        if settings.trusted_proxies == 0:
+            yield "HEARBACK_INGEST_TRUSTED_PROXIES must count the ingress controller: without it all customers are one visitor"
     if isinstance(settings, alerts.AlertsSettings):
         if settings.environment != "production":
             yield "HEARBACK_ALERTS_ENVIRONMENT must be production"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from deploy.check.environment import command_of, environment_of
 from deploy.check.rendering import Object, named, of_kind
+from services.cli.offsets import GROUPS
 from shared.contracts.topics import TOPICS
 
 
@@ -34,16 +35,18 @@ def scaling_problems(objects: list[Object], secrets: list[Object]) -> Iterator[s
 def _lag_problems(spec: Object, target: Object, known: set[str], objects: list[Object], secrets: list[Object]) -> Iterator[str]:
     [container] = target["spec"]["template"]["spec"]["containers"]
     command = command_of(container)
-    if command is None or "consumer" not in command.roles:
+    if command is None or command.roles.isdisjoint({"consumer", "surveys"}):
         yield f"{named(target)} consumes nothing"
         return
     told = environment_of(container, objects, secrets)
     [service] = command.services
-    topics = [trigger["metadata"].get("topic") for trigger in spec["triggers"]]
-    for topic, trigger in zip(topics, spec["triggers"], strict=True):
+    [group] = [group for group, of in GROUPS.items() if of == service]
+    triggers = [trigger for trigger in spec["triggers"] if trigger["type"] == "kafka"]
+    topics = [trigger["metadata"].get("topic") for trigger in triggers]
+    for topic, trigger in zip(topics, triggers, strict=True):
         metadata = trigger["metadata"]
-        if metadata.get("consumerGroup") != service:
-            yield f"the consumer group is {service}, not {metadata.get('consumerGroup')}"
+        if metadata.get("consumerGroup") != group:
+            yield f"the consumer group is {group}, not {metadata.get('consumerGroup')}"
         if topic not in TOPICS or service not in TOPICS[topic].read_by:
             yield f"{service} does not read {topic}"
         if trigger.get("authenticationRef", {}).get("name") not in known:

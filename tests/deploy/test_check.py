@@ -56,6 +56,8 @@ MISSHAPEN: list[tuple[str, str, str, Spoil, str]] = [
     ("a kind that no cluster knows", "Service", "scoring-api", lambda o: o.update(apiVersion="v2"), "has no Service v2"),
     ("a field that KEDA does not have", "ScaledObject", "scoring-consumer", lambda o: o["spec"].update(maxReplicas=3), "maxReplicas"),
     ("a number where KEDA wants a text", "ScaledObject", "scoring-consumer", lambda o: trigger_of(o).update(lagThreshold=20000), "20000"),
+    ("a CPU that KEDA does not know", "ScaledObject", "ingest-surveys",
+     lambda o: o["spec"]["triggers"][1]["metadata"].update(value="60%"), "60%"),
     ("a custom kind without a schema", "ScaledObject", "scoring-consumer", lambda o: o.update(kind="ScaledJob"), "scaledjob.json"),
 ]  # fmt: skip
 
@@ -80,6 +82,8 @@ BROKEN: list[tuple[str, str, str, Spoil, str]] = [
      lambda o: settings_of(o).update(HEARBACK_INGEST_ALLOW_PRIVATE_ADDRESSES="true"), "refused in production"),
     ("vendors told to call a pod", "ConfigMap", "hearback-ingest", lambda o: settings_of(o).pop("HEARBACK_INGEST_PUBLIC_URL"),
      "HEARBACK_INGEST_PUBLIC_URL is missing"),
+    ("all customers taken for one", "ConfigMap", "hearback-ingest",
+     lambda o: settings_of(o).pop("HEARBACK_INGEST_TRUSTED_PROXIES"), "HEARBACK_INGEST_TRUSTED_PROXIES must count"),
     ("no key for the secrets of endpoints", "Deployment", "ingest-channels",
      lambda o: container_of(o).update(env=[one for one in container_of(o)["env"] if "SECRETS_KEY" not in one["name"]]),
      "HEARBACK_INGEST_SECRETS_KEY is missing"),
@@ -111,6 +115,8 @@ BROKEN: list[tuple[str, str, str, Spoil, str]] = [
      "scoring-api: 2 autoscalers"),
     ("a lag of another group", "ScaledObject", "scoring-consumer", lambda o: trigger_of(o).update(consumerGroup="alerts"),
      "the consumer group is scoring"),
+    ("a lag of a service instead of its group", "ScaledObject", "ingest-surveys", lambda o: trigger_of(o).update(consumerGroup="ingest"),
+     "the consumer group is ingest-surveys"),
     ("a topic that is not read", "ScaledObject", "scoring-consumer", lambda o: trigger_of(o).update(topic="metrics.updated.v1"),
      "scoring does not read metrics.updated.v1"),
     ("consumers without a partition", "ScaledObject", "scoring-consumer", lambda o: o["spec"].update(maxReplicaCount=13),
