@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import asyncpg
 
-from services.scoring.domain.observations import deltas, observation
+from services.scoring.domain.observations import Observation, deltas, observation
 from services.scoring.domain.slices import Slice
 from services.scoring.schema import observations
 from services.scoring.sources import GROUP
@@ -39,26 +40,26 @@ class Batch(NamedTuple):
 def batches_of(records: Sequence[bytes]) -> list[Batch]:
     """Batches as large as the consumer's. What was seen in an earlier batch, or twice in this one, is left out."""
     ids: dict[Slice, int] = {}
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, bytes]] = set()
     made = []
     for first in range(0, len(records), BATCH):
         rows = []
         for row in (observation(decode(value)) for value in records[first : first + BATCH]):
-            key = (row["tenant"], row["event"].int)
+            key = (row.tenant, row.event)
             if key not in seen:
                 seen.add(key)
                 rows.append(row)
-        rows.sort(key=lambda row: (row["tenant"], row["event"].int))
+        rows.sort(key=lambda row: (row.tenant, row.event))
         made.append(_batch(rows, ids))
     return made
 
 
-def _batch(rows: Sequence[dict[str, Any]], ids: dict[Slice, int]) -> Batch:
+def _batch(rows: Sequence[Observation], ids: dict[Slice, int]) -> Batch:
     changes = sorted(
         (ids.setdefault(line, len(ids)), level, datetime.fromtimestamp(60 * start).astimezone(), component, amount)
         for (line, level, start, component), amount in deltas(rows).items()
     )
-    records = [tuple(row[column] for column in COLUMNS) for row in rows]
+    records = [row._replace(event=UUID(bytes=row.event)) for row in rows]
     return Batch(records, [list(column) for column in zip(*changes, strict=True)], sorted({slice for slice, *_ in changes}))
 
 

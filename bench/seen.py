@@ -10,16 +10,15 @@ import random
 import sys
 import tempfile
 import time
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import uvloop
 from pydantic import SecretStr
 
 from bench.rounds import interleave, record
+from services.scoring.domain.observations import Observation
 from services.scoring.schema import observations
 from shared.database.engine import Sessions, create_engine, create_sessions
 from shared.database.migrations import upgrade
@@ -67,7 +66,7 @@ async def measure(folder: Path) -> None:
     connection = await asyncpg.connect(url)
     rows = await connection.fetchval("SELECT count(*) FROM observations")
     size = await connection.fetchval("SELECT pg_total_relation_size('observations')")
-    known = [row["event"] for row in await connection.fetch(SAMPLE, 100 * SAMPLED / rows)]
+    known = [row["event"].bytes for row in await connection.fetch(SAMPLE, 100 * SAMPLED / rows)]
     await connection.close()
     engine = create_engine(DatabaseSettings(url=SecretStr(url)), "bench")
     sessions = create_sessions(engine)
@@ -80,7 +79,7 @@ async def measure(folder: Path) -> None:
     await postgres.stop()
 
 
-async def _admitted(sessions: Sessions, known: list[uuid.UUID]) -> float:
+async def _admitted(sessions: Sessions, known: list[bytes]) -> float:
     """Events a second through `admit`; with `known`, the share of a batch that is taken from it was seen before."""
     again = int(BATCH * SEEN_SHARE) if known else 0
     batches = [[_row(id) for id in (*random.sample(known, again), *_new(BATCH - again))] for _ in range(BATCHES_A_ROUND)]
@@ -92,22 +91,13 @@ async def _admitted(sessions: Sessions, known: list[uuid.UUID]) -> float:
     return BATCHES_A_ROUND * BATCH / (time.perf_counter() - began)
 
 
-def _new(count: int) -> list[uuid.UUID]:
-    return [uuid.uuid4() for _ in range(count)]
+def _new(count: int) -> list[bytes]:
+    return [random.randbytes(16) for _ in range(count)]
 
 
-def _row(id: uuid.UUID) -> dict[str, Any]:
-    return {
-        "tenant": "bench",
-        "event": id,
-        "revision": 1,
-        "occurred_at": datetime.now(UTC),
-        "type": "feedback.survey_answered.v1",
-        "channel": "phone",
-        "backfill": False,
-        "measures": ("nps", "ces_effort"),
-        "components": (9_000_000, 2_000_000),
-    }
+def _row(event: bytes) -> Observation:
+    measures, components = ("nps", "ces_effort"), (9_000_000, 2_000_000)
+    return Observation("bench", event, 1, datetime.now(UTC), "feedback.survey_answered.v1", "phone", False, measures, components)
 
 
 async def main(arguments: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Events of cases and clocks to alerts. Their order is Kafka's; `seen` lets each act once, sequences keep late ones from reviving."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +13,7 @@ from services.alerts.store.alerts import Ending, firing_of_clocks
 from services.alerts.store.facts import CaseFact, case_facts_of, clock_ends_of, save_case_facts, save_clock_ends
 from services.alerts.store.rules import clock_rules
 from shared.contracts.decoding import Event
-from shared.contracts.identity import event_hash
+from shared.contracts.identity import event_digest
 from shared.database.seen import admit
 from shared.kafka.batch import Received
 from shared.observability.tracing import is_sampled
@@ -22,14 +22,20 @@ Traces = Mapping[tuple[str, str], bytes | None]
 """The trace of each event, by tenant and id."""
 
 
+class _Seen(NamedTuple):
+    """A row of `seen_events`; these events have no revisions."""
+
+    tenant: str
+    event: bytes
+    revision: int
+
+
 async def take_case_events(session: AsyncSession, received: Sequence[Received]) -> None:
     """Handle a batch of case and clock events, each once ever. Does not commit."""
-    events = {(e.tenant, event_hash(e.source, e.id)): e for e in (one.event for one in received)}
+    events = {_Seen(e.tenant, event_digest(e.source, e.id), 1): e for e in (one.event for one in received)}
     traces = {(one.event.tenant, one.event.id): one.traceparent for one in received}
-    rows = [{"tenant": tenant, "event": hashed, "revision": 1} for tenant, hashed in events]
-    admission = await admit(session, seen_events, rows)
-    fresh = {(row["tenant"], row["event"]) for row in admission.fresh}
-    for turn in _turns(event for key, event in events.items() if key in fresh):
+    fresh = set((await admit(session, seen_events, list(events))).fresh)
+    for turn in _turns(event for row, event in events.items() if row in fresh):
         cases = [event for event in turn if event.type.startswith("case.")]
         await save_case_facts(session, [_case_fact(event) for event in cases])
         await _take_turn(session, cases, [event for event in turn if event.type.startswith("clock.")], traces)

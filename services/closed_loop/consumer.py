@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,9 +29,8 @@ from services.closed_loop.domain.refusals import ClockRefused
 from services.closed_loop.schema import seen_events
 from services.closed_loop.store import CaseKey, add_files, clock_now, key_of, load, save, write_journal
 from shared.contracts.decoding import Event, decode
-from shared.contracts.identity import event_hash
+from shared.contracts.identity import event_digest, event_hash
 from shared.database.outbox import enqueue
-from shared.database.rows import Row
 from shared.database.seen import admit
 from shared.errors import FieldError, InvalidEvent
 from shared.kafka.batch import Received
@@ -40,6 +38,16 @@ from shared.loops import in_turns
 from shared.observability.tracing import is_sampled
 
 log = structlog.get_logger()
+
+
+class _Seen(NamedTuple):
+    """A row of `seen_events`."""
+
+    tenant: str
+    event: bytes
+    revision: int
+    meaning: Meaning
+    case_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,35 +138,24 @@ class ClosedLoopHandler:
 
 async def _admitted(session: AsyncSession, batch: Sequence[Received], configured: dict[str, Configuration]) -> list[Work]:
     """The events that mean something and are new, in the order in which they came."""
-    rows: list[Row] = []
-    received_of: dict[tuple[str, UUID, int], Received] = {}
+    rows: list[_Seen] = []
+    received_of: dict[_Seen, Received] = {}
     async for received in in_turns(batch):
         event = received.event
         meant = meaning_of(event, configured[event.tenant].policies.bad_answers)
         if meant is not None:
-            row: Row = {
-                "tenant": event.tenant,
-                "event": event_hash(event.source, event.id),
-                "revision": event.data.revision,
-                "meaning": meant.meaning,
-                "case_id": meant.case,
-            }
+            row = _Seen(event.tenant, event_digest(event.source, event.id), event.data.revision, meant.meaning, meant.case)
             rows.append(row)
-            received_of.setdefault(_identity(row), received)
+            received_of.setdefault(row, received)
     admission = await admit(session, seen_events, rows)
-    works = {_identity(row): _work(received_of[_identity(row)], row) for row in admission.fresh}
+    works = {row: _work(received_of[row], row) for row in admission.fresh}
     for row, old in admission.revised:
-        work = _work(received_of[_identity(row)], row)
-        works[_identity(row)] = replace(work, meant=old["meaning"], meant_case=old["case_id"])
-    return [works[identity] for identity in received_of if identity in works]
+        works[row] = replace(_work(received_of[row], row), meant=old.meaning, meant_case=old.case_id)
+    return [works[row] for row in received_of if row in works]
 
 
-def _work(received: Received, row: Row) -> Work:
-    return Work(received.event, row["meaning"], row["case_id"], received.traceparent)
-
-
-def _identity(row: Row) -> tuple[str, UUID, int]:
-    return row["tenant"], row["event"], row["revision"]
+def _work(received: Received, row: _Seen) -> Work:
+    return Work(received.event, row.meaning, row.case_id, received.traceparent)
 
 
 def _opened(work: Work, configuration: Configuration, now: datetime) -> Decision:

@@ -71,8 +71,8 @@ def _document(value: Any) -> bytes:
     return _measured(b"\x01" + _json(value))  # the version of the format, then text
 
 
-def _uuid(value: UUID) -> bytes:
-    return b"\x00\x00\x00\x10" + value.int.to_bytes(16, "big")
+def _uuid(value: UUID | bytes) -> bytes:
+    return b"\x00\x00\x00\x10" + (value if isinstance(value, bytes) else value.bytes)
 
 
 def _instant(value: datetime) -> bytes:

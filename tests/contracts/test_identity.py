@@ -5,13 +5,14 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.identity import address_hash, event_hash, partition_key
+from shared.contracts.identity import address_hash, event_digest, event_hash, partition_key
 from tests.contracts.generated import TEXT
 
 
 def test_the_hash_of_an_event_never_changes_between_releases() -> None:
     # every `seen` table is keyed by it: another value would count all history twice
     assert event_hash("/crm", "e-1") == uuid.UUID("19bc8d07-7884-5fc7-418b-cd02414691c3")
+    assert event_digest("/crm", "e-1").hex() == "19bc8d0778845fc7418bcd02414691c3"
 
 
 @given(TEXT, TEXT, TEXT, TEXT)

@@ -1,5 +1,8 @@
 """A database of the shared runtime's tables and one table of a consumer's own, as small as one can be."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import sqlalchemy as sa
 
 from shared.database.metadata import new_metadata
@@ -14,3 +17,12 @@ notes = sa.Table(
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("words", sa.ARRAY(sa.Text), nullable=False),
 )
+
+
+class Note(NamedTuple):
+    """A row of `notes`, as `seen` takes it."""
+
+    tenant: str
+    event: bytes
+    revision: int
+    words: Sequence[str]

@@ -30,11 +30,11 @@ class Memory:
     def apply(self, batch: Sequence[Said], writer: int) -> None:
         for said in batch:
             new = observation(said.event())
-            key = (new["tenant"], new["event"])
+            key = (new.tenant, new.event)
             old = self.seen.get(key)
             if old is None:
                 self._add(writer, deltas([new]))
-            elif old["revision"] < new["revision"]:
+            elif old.revision < new.revision:
                 self._add(writer, deltas([], [(new, old)]))
             else:
                 continue
@@ -122,13 +122,13 @@ def test_each_answer_adds_to_three_levels_of_the_total_and_of_its_channel() -> N
 def test_an_event_dated_after_its_receipt_counts_from_its_receipt() -> None:
     ahead = event("interaction.completed.v1", {"channel": "phone"}, id="1", at=NOON + timedelta(minutes=3), received=NOON)
 
-    assert observation(ahead)["occurred_at"] == NOON
+    assert observation(ahead).occurred_at == NOON
 
 
 def test_an_event_that_adds_to_no_measure_is_remembered_all_the_same() -> None:
     row = observation(event("feedback.idea_submitted.v1", {"channel": "web", "text": "longer hours"}, id="1", at=NOON))
 
-    assert (row["tenant"], row["revision"], row["measures"], row["components"]) == ("acme", 1, (), ())
+    assert (row.tenant, row.revision, row.measures, row.components) == ("acme", 1, (), ())
     assert deltas([row]) == {}
 
 
@@ -139,7 +139,7 @@ def test_an_event_that_adds_to_no_measure_is_remembered_all_the_same() -> None:
 def test_complaints_and_completed_interactions_are_counted(type: str, data: dict[str, object], measure: str) -> None:
     row = observation(event(type, {"channel": "phone", **data}, id="1", at=NOON))
 
-    assert (row["measures"], row["components"]) == ((measure,), (COUNTED,))
+    assert (row.measures, row.components) == ((measure,), (COUNTED,))
 
 
 def test_only_answers_to_instruments_are_placed() -> None:
@@ -153,7 +153,7 @@ def test_only_answers_to_instruments_are_placed() -> None:
 
     row = observation(event("feedback.survey_answered.v1", {"channel": "web", "survey": "s", "answers": answers}, id="1", at=NOON))
 
-    assert row["measures"] == ("nps", "csat", "ces_effort")
+    assert row.measures == ("nps", "csat", "ces_effort")
 
 
 def test_a_type_that_no_client_may_send_is_poison() -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from typing import Any
-from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -12,14 +10,18 @@ from hypothesis import strategies as st
 
 from shared.database.engine import Sessions
 from shared.database.seen import Admission, admit
-from tests.shared.tables import notes
+from tests.shared.tables import Note, notes
 
 
-def note(event: int, revision: int = 1, words: tuple[str, ...] = (), tenant: str = "acme") -> dict[str, Any]:
-    return {"tenant": tenant, "event": UUID(int=event), "revision": revision, "words": list(words)}
+def note(event: int, revision: int = 1, words: tuple[str, ...] = (), tenant: str = "acme") -> Note:
+    return Note(tenant, event.to_bytes(16, "big"), revision, words)
 
 
-async def admit_all(sessions: Sessions, *rows: dict[str, Any]) -> Admission:
+def number(row: Note) -> int:
+    return int.from_bytes(row.event, "big")
+
+
+async def admit_all(sessions: Sessions, *rows: Note) -> Admission[Note]:
     async with sessions.begin() as session:
         return await admit(session, notes, rows)
 
@@ -33,8 +35,8 @@ async def stored(sessions: Sessions) -> dict[tuple[str, int], tuple[int, list[st
 async def test_what_was_never_seen_is_fresh_and_stored(sessions: Sessions) -> None:
     admission = await admit_all(sessions, note(1), note(2, words=("a", "b")))
 
-    assert [row["event"].int for row in admission.fresh] == [1, 2]
-    assert admission.revised == ()
+    assert [number(row) for row in admission.fresh] == [1, 2]
+    assert list(admission.revised) == []
     assert await stored(sessions) == {("acme", 1): (1, []), ("acme", 2): (1, ["a", "b"])}
 
 
@@ -52,8 +54,8 @@ async def test_a_higher_revision_replaces_and_hands_back_what_it_replaced(sessio
 
     admission = await admit_all(sessions, note(1, revision=2, words=("new",)), note(2))
 
-    assert [(new["words"], old["words"]) for new, old in admission.revised] == [(["new"], ["old"])]
-    assert [row["event"].int for row in admission.fresh] == [2]
+    assert [(new.words, old.words) for new, old in admission.revised] == [(("new",), ["old"])]
+    assert [number(row) for row in admission.fresh] == [2]
     assert await stored(sessions) == {("acme", 1): (2, ["new"]), ("acme", 2): (1, [])}
 
 
@@ -62,7 +64,7 @@ async def test_the_same_event_of_two_tenants_is_two_events(sessions: Sessions) -
 
     admission = await admit_all(sessions, note(1, tenant="other"))
 
-    assert [row["tenant"] for row in admission.fresh] == ["other"]
+    assert [row.tenant for row in admission.fresh] == ["other"]
 
 
 async def test_a_batch_of_many_tenants_tells_for_each_what_is_fresh_seen_and_revised(sessions: Sessions) -> None:
@@ -71,15 +73,15 @@ async def test_a_batch_of_many_tenants_tells_for_each_what_is_fresh_seen_and_rev
 
     admission = await admit_all(sessions, *(note(event, 1 + (event == 2), tenant=tenant) for tenant in tenants for event in (3, 2, 1)))
 
-    fresh = {(row["tenant"], row["event"].int) for row in admission.fresh}
+    fresh = {(row.tenant, number(row)) for row in admission.fresh}
     assert fresh == {(tenant, 3) for tenant in tenants} | {("äthiopien", 1), ("äthiopien", 2)}
-    assert {(new["tenant"], new["event"].int, old["revision"]) for new, old in admission.revised} == {(t, 2, 1) for t in tenants[:3]}
+    assert {(new.tenant, number(new), old.revision) for new, old in admission.revised} == {(t, 2, 1) for t in tenants[:3]}
 
 
 async def test_of_one_batch_the_highest_revision_counts_once(sessions: Sessions) -> None:
     admission = await admit_all(sessions, note(1), note(1, revision=4, words=("last",)), note(1, revision=2))
 
-    assert [row["revision"] for row in admission.fresh] == [4]
+    assert [row.revision for row in admission.fresh] == [4]
     assert await stored(sessions) == {("acme", 1): (4, ["last"])}
 
 
@@ -100,9 +102,22 @@ async def test_two_consumers_with_the_same_events_admit_each_once(sessions: Sess
 
     admissions = await asyncio.gather(*(admit_all(sessions, *batch) for batch in batches))
 
-    fresh = [row["event"].int for admission in admissions for row in admission.fresh]
+    fresh = [number(row) for admission in admissions for row in admission.fresh]
     assert sorted(fresh) == list(range(300))
     assert all(revision == 2 for revision, _ in (await stored(sessions)).values())
+
+
+async def test_two_consumers_with_different_revisions_of_what_is_stored_leave_the_higher_and_tell_each_step(sessions: Sessions) -> None:
+    await admit_all(sessions, *(note(event) for event in range(300)))
+
+    second, third = await asyncio.gather(*(admit_all(sessions, *(note(event, revision) for event in range(300))) for revision in (2, 3)))
+
+    assert {revision for revision, _ in (await stored(sessions)).values()} == {3}
+    steps = sorted((number(new), old.revision, new.revision) for admission in (second, third) for new, old in admission.revised)
+    one_step = [(event, 1, 3) for event in range(300)]
+    two_steps = sorted([(event, 1, 2) for event in range(300)] + [(event, 2, 3) for event in range(300)])
+    assert steps in (one_step, two_steps)
+    assert [*second.fresh, *third.fresh] == []
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -118,9 +133,9 @@ async def test_any_order_and_any_batches_end_in_the_same_state(
     for at in range(0, len(shuffled), cut):
         admission = await admit_all(sessions, *(note(event, revision) for event, revision in shuffled[at : at + cut]))
         for row in admission.fresh:
-            balance[row["event"].int] = balance.get(row["event"].int, 0) + row["revision"]
+            balance[number(row)] = balance.get(number(row), 0) + row.revision
         for new, old in admission.revised:
-            balance[new["event"].int] += new["revision"] - old["revision"]
+            balance[number(new)] += new.revision - old.revision
 
     highest = {event: max(revision for other, revision in arrivals if other == event) for event, _ in arrivals}
     assert balance == highest

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import utc_now
 from shared.contracts.decoding import admit as admit_event
 from shared.contracts.decoding import decode, encode
-from shared.contracts.identity import event_hash
+from shared.contracts.identity import event_digest
 from shared.contracts.topics import FEEDBACK_BACKFILL, FEEDBACK_EVENTS
 from shared.database.engine import Sessions, create_engine, create_sessions
 from shared.database.offsets import Partition, StaleOwner, read_positions, start_partitions
@@ -27,7 +27,7 @@ from shared.kafka.consumer import Consumer
 from shared.kafka.dead_letters import ONLY, SourceRecord
 from shared.kafka.metrics import ConsumerMetrics
 from shared.settings import DatabaseSettings, KafkaSettings
-from tests.shared.tables import notes
+from tests.shared.tables import Note, notes
 
 
 class Recorder:
@@ -44,9 +44,7 @@ class Recorder:
     async def apply(self, session: AsyncSession, batch: Sequence[Received]) -> None:
         mine = [received for received in batch if received.event.tenant == self.tenant]
         self.batches.append(mine)
-        rows = [
-            {"tenant": r.event.tenant, "event": event_hash(r.event.source, r.event.id), "revision": 1, "words": [r.event.id]} for r in mine
-        ]
+        rows = [Note(r.event.tenant, event_digest(r.event.source, r.event.id), 1, [r.event.id]) for r in mine]
         await admit(session, notes, rows)
         if any(r.event.id in self.refused for r in mine):
             raise InvalidEvent("refused_by_test")
