@@ -10,7 +10,7 @@ import httpx
 from tests.system.traffic import Event
 
 CALLERS = 8
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 PAUSE_AFTER_REFUSAL_SECONDS = 0.2
 
 
@@ -58,10 +58,10 @@ def now() -> float:
 
 
 @asynccontextmanager
-async def flowing(client: httpx.AsyncClient, events: Iterable[Event]) -> AsyncIterator[Answers]:
+async def flowing(client: httpx.AsyncClient, events: Iterable[Event], pause_seconds: float = PAUSE_SECONDS) -> AsyncIterator[Answers]:
     """Post `events` while the body runs; what is refused is sent again, with the same id, until it is accepted."""
     answers, stop, coming = Answers(), asyncio.Event(), iter(events)
-    callers = [asyncio.create_task(_call(client, coming, answers, stop)) for _ in range(CALLERS)]
+    callers = [asyncio.create_task(_call(client, coming, answers, stop, pause_seconds)) for _ in range(CALLERS)]
     try:
         yield answers
     finally:
@@ -69,14 +69,14 @@ async def flowing(client: httpx.AsyncClient, events: Iterable[Event]) -> AsyncIt
         await asyncio.wait_for(asyncio.gather(*callers), 60)
 
 
-async def _call(client: httpx.AsyncClient, coming: Iterator[Event], answers: Answers, stop: asyncio.Event) -> None:
+async def _call(client: httpx.AsyncClient, coming: Iterator[Event], answers: Answers, stop: asyncio.Event, pause_seconds: float) -> None:
     for event in coming:
         answers.events.append(event)
         while await _post(client, event, answers) != 202:
             await asyncio.sleep(PAUSE_AFTER_REFUSAL_SECONDS)
         if stop.is_set():
             return
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(pause_seconds)
 
 
 async def _post(client: httpx.AsyncClient, event: Event, answers: Answers) -> int:

@@ -26,6 +26,7 @@ from tests.system.traffic import Event, make_events, post_until_accepted
 
 MINUTES = 10
 AWAY_SECONDS = 3.0
+BUSY_PAUSE_SECONDS = 0.02  # so that batches are at work when their connections end
 CONSUMERS = ("scoring", "closed_loop")
 DISK_MEGABYTES = 256
 SOME = 200
@@ -97,7 +98,7 @@ async def surviving(platform: Platform, tenant: str) -> AsyncIterator[Flow]:
         platform.client(platform.one("scoring"), key) as scoring,
         platform.client(platform.one("closed_loop"), key) as closed_loop,
     ):
-        async with flowing(posting, make_events(rng, 20_000, start, MINUTES)) as answers:
+        async with flowing(posting, make_events(rng, 20_000, start, MINUTES), BUSY_PAUSE_SECONDS) as answers:
             flow = Flow(platform, rng, answers)
             await flow.taken()
             asked = ((scoring, "/v1/metrics?metric=nps&window=1h"), (closed_loop, "/v1/cases"))

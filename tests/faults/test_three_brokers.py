@@ -101,7 +101,7 @@ async def outlive(
     since = await mark(platform.kafka_settings, FEEDBACK_EVENTS)
 
     async with platform.client(ingest, key) as posting, platform.client(scoring, key) as reading:
-        async with flowing(posting, make_events(rng, 100_000, start, MINUTES)) as answers:
+        async with flowing(posting, make_events(rng, 60_000, start, MINUTES)) as answers:
             await answers.until_accepted(200, since=now())
             megabytes = [psutil.Process(node.pid).memory_info().rss >> 20 for node in cluster.nodes]
             copies = await replicas(platform.kafka_settings)

@@ -17,7 +17,7 @@ SMS, CALL, TASK = (f"{kind}0123456789abcdef0123456789abcdef" for kind in ("SM", 
 PHONE = "+14158675309"
 
 
-def signed_for(url: str) -> Callable[[bytes], Proof]:
+def signed_for(url: str, token: str = TOKEN) -> Callable[[bytes], Proof]:
     """https://www.twilio.com/docs/usage/webhooks/webhooks-security"""
 
     def sign(body: bytes) -> Proof:
@@ -25,7 +25,7 @@ def signed_for(url: str) -> Callable[[bytes], Proof]:
         signed = url + "".join(name + value for name, value in pairs)
         headers = {
             "content-type": "application/x-www-form-urlencoded; charset=UTF-8",
-            "x-twilio-signature": base64_hmac(TOKEN, signed.encode(), "sha1"),
+            "x-twilio-signature": base64_hmac(token, signed.encode(), "sha1"),
         }
         return url, headers
 
