@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest_asyncio
 
 from shared.clock import utc_now
 from shared.contracts.topics import FEEDBACK_EVENTS
@@ -16,6 +17,12 @@ from tests.shared.kafka.reading import mark, read
 from tests.system.platform import Platform, Service
 
 PATIENCE_SECONDS = 30.0
+
+
+@pytest_asyncio.fixture(scope="module")
+async def replica(platform: Platform) -> Service:
+    """Another process of the role, until the last test that uses it kills it."""
+    return await platform.start("ingest", roles=["surveys"])
 
 
 def completed(id: str, address: str) -> dict[str, Any]:
@@ -86,11 +93,36 @@ async def test_an_interaction_is_asked_about_by_mail_and_the_answer_becomes_numb
     assert (results["totals"]["sent"], results["totals"]["answered"], results["response_rate"]) == (1, 1, 1.0)
 
 
+async def test_two_replicas_give_each_coupon_once_and_one_to_each_who_answered(
+    platform: Platform, ingest: Service, replica: Service
+) -> None:
+    key = await platform.key(f"coupons-{uuid4().hex[:8]}")
+    coffee = {"kind": "coupon", "text": {"en": "a coffee", "zh-Hans": "一杯咖啡"}}
+    survey = document("nps", mode="instant", wave=None, incentive=coffee, questions=document("nps")["questions"][:1])
+    codes, people = [f"C-{number}" for number in range(20)], [{"customer": {"id": f"c-{number}"}} for number in range(28)]
+    async with platform.client(ingest, key) as one, platform.client(replica, key) as two:
+        assert (await one.post("/v1/surveys", json={"id": "thanks", "document": survey})).status_code == 201
+        await one.post("/v1/surveys/thanks/coupons", json={"codes": codes})
+        made = (await one.post("/v1/surveys/thanks/invitations", json={"way": "link", "people": people})).json()["items"]
+        paths = [httpx.URL(invitation["url"]).path for invitation in made]
+        answer = {"question": "recommend", "score": "9"}
+        await asyncio.gather(*(client.post(path, data=answer) for path in paths for client in (one, two)))
+        pages = [(await client.get(path)).text for path, client in zip(paths, [one, two] * 14, strict=True)]
+        counted = (await two.get("/v1/surveys/thanks/coupons")).json()
+        rewards = (await two.get("/v1/surveys/thanks/rewards")).json()["items"]
+
+    assert sorted(code for page in pages for code in re.findall(r"C-\d+", page)) == sorted(codes)
+    assert sum("All codes have been given out" in page for page in pages) == 8
+    assert counted == {"free": 0, "given": 20, "owed": 8}
+    assert [one["number"] for one in rewards] == list(range(1, 29))
+    assert len({one["customer"]["id"] for one in rewards}) == 28
+
+
 async def test_everybody_is_asked_and_told_once_although_a_replica_is_killed_while_it_sends(
-    platform: Platform, ingest: Service, mailbox: Mailbox
+    platform: Platform, ingest: Service, replica: Service, mailbox: Mailbox
 ) -> None:
     tenant, since = f"killed-{uuid4().hex[:8]}", await mark(platform.kafka_settings, FEEDBACK_EVENTS)
-    key, other = await platform.key(tenant), await platform.start("ingest", roles=["surveys"])
+    key = await platform.key(tenant)
     addresses = [f"{tenant}-{number}@example.com" for number in range(60)]
     async with platform.client(ingest, key) as client:
         await client.post("/v1/surveys", json={"id": "effort", "document": document(latest_hours=8760)})
@@ -99,8 +131,8 @@ async def test_everybody_is_asked_and_told_once_although_a_replica_is_killed_whi
         async with asyncio.timeout(PATIENCE_SECONDS):
             while sum(str(mail["To"]) in addresses for mail in mailbox.mails) < 5:
                 await asyncio.sleep(0.01)
-        await other.kill()
-        platform.services.remove(other)
+        await replica.kill()
+        platform.services.remove(replica)
         told = await survey_events(platform, since, tenant, 60)
 
     reached = [str(mail["To"]) for mail in mailbox.mails if str(mail["To"]) in addresses]

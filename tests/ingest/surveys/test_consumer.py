@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.clock import utc_now
+from shared.contracts.decoding import Event
 from shared.errors import InvalidEvent
 from tests.ingest.surveys.world import World, contact, document, event, loud
 
@@ -183,10 +184,14 @@ async def test_a_sample_caps_who_comes_often_and_stops_at_its_target(world: Worl
 
 async def test_two_consumers_at_once_ask_no_more_than_the_sample_wants_and_nobody_more_often(world: World) -> None:
     sampling = {"target": 7, "by": ["region"], "expected_response": 1.0, "most_per_customer": 1}
-    await world.make("after-contact", sampling=sampling)
-    often = {"id": "c-often", "email": "often@example.com"}
-    one, other = ([contact(f"often-{half}-{n}", customer=often, region="east") for n in range(3)]
-                  + [contact(f"{half}-{n}", region="north") for n in range(20)] for half in "ab")  # fmt: skip
+    await world.make("after-referral", sampling=sampling, triggers=[{"type": "customer.referred.v1"}])
+
+    def referred(id: str, who: str) -> Event:
+        customer = {"id": who, "email": f"{who}@example.com"}
+        return event("customer.referred.v1", {"channel": "web", "region": "north", "customer": customer}, id=id)
+
+    one, other = ([*(referred(f"{half}-{n}", "often") for n in range(3)), *(referred(f"{half}-p{n}", f"{half}-{n}") for n in range(20))]
+                  for half in "ab")  # fmt: skip
 
     await asyncio.gather(world.happen(*one), world.happen(*other))
 
