@@ -7,7 +7,6 @@ say one thing when it is checked and another when it is used. Registries: IANA's
 import asyncio
 import ipaddress
 import socket
-import ssl
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
@@ -15,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 import httpcore
 import httpx
 
+from shared.delivery.tls import trusted
 from shared.errors import HearbackError
 
 CONNECT_SECONDS = 5.0
@@ -111,8 +111,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     """The network for httpx, which takes one for its own pool of connections only. Also raises RefusedAddress."""
 
     def __init__(self, network: GuardedNetwork) -> None:
-        super().__init__()
-        self._pool = httpcore.AsyncConnectionPool(ssl_context=ssl.create_default_context(), network_backend=network)
+        super().__init__(verify=trusted("http"))
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=trusted("http"), network_backend=network)
 
 
 def transport(network: GuardedNetwork | None) -> httpx.AsyncBaseTransport | None:

@@ -17,6 +17,7 @@ from shared.clock import Clock
 from shared.delivery.delivery import Delivery, Outcome, Verdict
 from shared.delivery.guard import GuardedNetwork, RefusedAddress
 from shared.delivery.mail_headers import CASE_HEADER, INVITATION_HEADER, for_relay
+from shared.delivery.tls import trusted
 
 _ENHANCED = re.compile(r"\b5\.\d{1,3}\.\d{1,3}\b")
 _DEAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"})
@@ -75,7 +76,7 @@ class MailSender:
         self._network = network
         self._domain = server.sender.rpartition("@")[2]
         self._clock = clock
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or trusted("smtp")
 
     async def send(self, target: MailTarget, delivery: Delivery) -> Outcome:
         """One attempt, without a limit in time of its own."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from shared.delivery.delivery import Delivery, Outcome, Verdict
 from shared.delivery.guard import GuardedNetwork, RefusedAddress, transport
+from shared.delivery.tls import trusted
 from shared.delivery.webhook import RETRIED_STATUSES
 
 TWILIO = "https://api.twilio.com"
@@ -40,7 +41,12 @@ class SmsSender:
         """`network` guards a gateway that is not the operator's choice."""
         self._gateway = gateway
         # The loop of deliveries limits the time.
-        self._client = httpx.AsyncClient(timeout=None, follow_redirects=False, transport=transport(network))  # noqa: S113
+        self._client = httpx.AsyncClient(
+            verify=trusted("http"),
+            timeout=None,  # noqa: S113
+            follow_redirects=False,
+            transport=transport(network),
+        )
 
     async def close(self) -> None:
         """Let the connections go."""

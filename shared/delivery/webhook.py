@@ -16,6 +16,7 @@ import httpx
 from shared.clock import Clock
 from shared.delivery.delivery import Delivery, Outcome, Verdict
 from shared.delivery.guard import GuardedNetwork, RefusedAddress
+from shared.delivery.tls import trusted
 from shared.observability.tracing import HEADER, worth_following
 
 PREFIX = "whsec_"
@@ -71,7 +72,7 @@ class WebhookSender:
     def __init__(self, network: GuardedNetwork, clock: Clock, tls: ssl.SSLContext | None = None) -> None:
         self._clock = clock
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or ssl.create_default_context(),
+            ssl_context=tls or trusted("http"),
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=network,

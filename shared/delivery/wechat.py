@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from shared.delivery.delivery import Delivery, Outcome, Verdict
 from shared.delivery.guard import GuardedNetwork, RefusedAddress, transport
+from shared.delivery.tls import trusted
 
 API = "https://api.weixin.qq.com"
 STALE_TOKEN = frozenset({40001, 40014, 42001})
@@ -37,8 +38,13 @@ class WeChatSender:
     def __init__(self, account: WeChatAccount, network: GuardedNetwork | None = None) -> None:
         """`network` guards an account that is not the operator's."""
         self._account = account
-        guarded = transport(network)
-        self._client = httpx.AsyncClient(base_url=account.url, timeout=None, follow_redirects=False, transport=guarded)  # noqa: S113 - as for texts
+        self._client = httpx.AsyncClient(
+            base_url=account.url,
+            verify=trusted("http"),
+            timeout=None,  # noqa: S113 - as for texts
+            follow_redirects=False,
+            transport=transport(network),
+        )
         self._token: str | None = None
 
     async def close(self) -> None:

@@ -21,6 +21,7 @@ from shared.clock import utc_now
 from shared.contracts.access import Scope
 from shared.database.engine import create_engine, create_sessions
 from shared.database.migrations import upgrade
+from shared.delivery.tls import trusted
 from shared.kafka.topics import ensure_topics
 from shared.settings import DatabaseSettings, KafkaSettings
 from tests.servers import KafkaServer, PostgresServer
@@ -97,7 +98,7 @@ class Service:
 
     async def ready(self) -> None:
         """Wait until it says that it is ready; a process that ends instead fails at once, with the end of its log."""
-        async with httpx.AsyncClient() as client, asyncio.timeout(READY_SECONDS):
+        async with httpx.AsyncClient(verify=trusted("http")) as client, asyncio.timeout(READY_SECONDS):
             while not await self._is_ready(client):
                 assert self.ended is None, f"{self.name} ended: {self._log.read_text()[-3000:]}"
                 await asyncio.sleep(0.05)
@@ -110,7 +111,7 @@ class Service:
 
     async def metric(self, name: str) -> float:
         """What it tells Prometheus under this name, summed over the labels."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=trusted("http")) as client:
             families = text_string_to_metric_families((await client.get(f"{self.url}/metrics")).text)
         return sum(sample.value for family in families for sample in family.samples if sample.name == name)
 
@@ -247,7 +248,7 @@ class Platform:
     async def client(self, service: Service, key: str, timeout: float = 30) -> AsyncIterator[httpx.AsyncClient]:
         """A client of one process that carries `key`, from when the key works there."""
         headers = {"Authorization": f"Bearer {key}"}
-        async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=timeout) as client:
+        async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=timeout, verify=trusted("http")) as client:
             async with asyncio.timeout(15):
                 while (await client.get("/v1/whoami")).status_code != 200:
                     await asyncio.sleep(0.2)

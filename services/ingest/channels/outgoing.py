@@ -10,6 +10,7 @@ from services.ingest.adapters.adapter import Call, Reply
 from services.ingest.channels.job import Failure
 from shared.clock import Clock
 from shared.delivery.guard import GuardedNetwork, RefusedAddress
+from shared.delivery.tls import trusted
 from shared.delivery.webhook import check_url, retry_after
 from shared.errors import HearbackError
 
@@ -32,7 +33,7 @@ class VendorCalls:
         self._clock = clock
         self._seconds = call_seconds
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls or ssl.create_default_context(),
+            ssl_context=tls or trusted("http"),
             max_connections=None,
             max_keepalive_connections=0,
             network_backend=network,
