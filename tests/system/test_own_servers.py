@@ -8,15 +8,16 @@ import time
 from pathlib import Path
 
 from services.cli.stack.child import started_at
+from services.cli.stack.kafka import KafkaTuning
 from services.cli.stack.ports import free_port
 from services.cli.stack.stack_file import StackFile
-from tests.servers import KafkaServer, PostgresServer
+from tests.servers import QUICK_HEAP, KafkaServer, PostgresServer
 
 PATIENCE_SECONDS = 120.0
 
 
 async def test_named_servers_are_used_and_left_running(postgres_server: PostgresServer, tmp_path: Path) -> None:
-    kafka = await KafkaServer.start(tmp_path / "theirs")
+    kafka = await KafkaServer.start(tmp_path / "theirs", KafkaTuning(QUICK_HEAP))
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / ".hearback").mkdir()
     environment = {"HEARBACK_KAFKA_BOOTSTRAP": kafka.bootstrap, "SIMULATE": "0"}
