@@ -16,8 +16,12 @@ from services.ingest.adapters.adapter import Unreadable
 from services.ingest.adapters.node import Node, storable
 
 _MOST_PARTS = 200
+_MOST_LOOKS = 2_500_000
+"""How often the standard library may hold a line against a boundary: each line against those of all parts around it, which took minutes
+over a mail that somebody had made for it."""
 _MOST_HEADERS = 500
 _MOST_HEADER = 16_000
+_MOST_ADDRESS_FIELDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,10 @@ class Headers:
         return next((decoded(value).strip() or None for field, value in self.fields if field == name), None)
 
     def addresses(self, *names: str) -> list[tuple[str | None, str]]:
-        """Names and addresses in the fields of those names; what is no address is left out."""
+        """Names and addresses in the fields of those names, as far as people are written to; what is no address is left out."""
+        written = ", ".join(islice((value for field, value in self.fields if field in names), _MOST_ADDRESS_FIELDS))
         try:
-            found = getaddresses([value for field, value in self.fields if field in names])
+            found = getaddresses([written[:_MOST_HEADER]])
         except RecursionError:  # a thousand brackets in one another, which are no address
             return []
         return [(Node(decoded(name)).name(), email) for name, address in found if (email := Node(address).email())]
@@ -80,6 +85,8 @@ class Mail:
 
 def mail_in(raw: bytes) -> Mail:
     """A whole mail. Raises Unreadable for one that is nested beyond reason."""
+    if (raw.count(b"\n") + raw.count(b"\r")) * (1 + raw.lower().count(b"multipart/")) > _MOST_LOOKS:
+        raise Unreadable("the mail is nested too deep for its length")
     try:
         message = BytesParser(policy=policy.compat32).parsebytes(raw)
         parts = list(islice(message.walk(), _MOST_PARTS))

@@ -10,7 +10,7 @@ import pytest
 
 from services.ingest.adapters.adapter import ChannelEvent, Unreadable
 from services.ingest.adapters.mail import Mails, Received, about, failures, found_in
-from services.ingest.adapters.mime import Failed, mail_in
+from services.ingest.adapters.mime import Failed, headers_of, mail_in
 from services.ingest.adapters.node import Node
 from shared.contracts.identity import address_hash
 from shared.delivery.delivery import Delivery
@@ -255,6 +255,29 @@ def test_a_mail_that_is_nested_beyond_reason_is_unreadable() -> None:
 
     with pytest.raises(Unreadable, match="nested too deep"):
         mail_in(nested.encode())
+
+
+def test_a_long_mail_of_many_parts_inside_each_other_is_not_looked_through_for_minutes() -> None:
+    nested = "".join(f'Content-Type: multipart/mixed; boundary="b{depth}"\n\n--b{depth}\n' for depth in range(200))
+
+    for line_end in ("\n", "\r"):
+        with pytest.raises(Unreadable, match="nested too deep"):
+            mail_in((nested + line_end * 100_000).encode())
+
+
+def test_a_large_mail_with_its_files_is_read() -> None:
+    file = "--out\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\n\n" + f"{'A' * 76}\n" * 30_000
+    kinds = ("Content-Type: multipart/mixed; boundary=out\n", "\n--out\nContent-Type: multipart/alternative; boundary=in\n")
+
+    (event,) = found(mail(f"--in\n{PLAIN}\nSee the file.\n--in--\n{file}--out--\n", kind="".join(kinds)))
+
+    assert event.data["text"] == "Double charge\n\nSee the file."
+
+
+def test_of_addresses_in_thousands_only_the_first_are_read() -> None:
+    senders = [("from", "someone@example.com, " * 1000)] * 400
+
+    assert 20 < len(headers_of(senders).addresses("from")) < 2000
 
 
 def test_a_customer_who_sends_us_a_report_of_a_failure_is_heard() -> None:
