@@ -35,8 +35,8 @@ async def importing(platform: Platform) -> AsyncIterator[Service]:
 
 
 def answers(count: int) -> str:
-    """So many answers of a survey, one row sent twice, one without a score on the scale."""
-    rows = [f"a{n},{(START + timedelta(seconds=n)).isoformat()},c{n % 500},{n % 11},Web" for n in range(count)]
+    """So many answers of a survey, one row sent twice, one without a score on the scale; none so bad that it becomes a case."""
+    rows = [f"a{n},{(START + timedelta(seconds=n)).isoformat()},c{n % 500},{7 + n % 4},Web" for n in range(count)]
     return "\n".join([HEADER, *rows, rows[0], f"x,{START.isoformat()},c1,11,Web"])
 
 
@@ -155,7 +155,7 @@ async def test_a_person_sees_what_a_file_becomes_is_asked_and_may_leave_and_come
             back_code = await back.ended()
 
     assert (code, cancelled["state"], cancelled["read"]) == (2, "cancelled", 0)
-    assert re.search(r"NPS +│ answer NPS +│ 0 · 1 · 2", refusing.screen)
+    assert re.search(r"NPS +│ answer NPS +│ 7 · 8 · 9", refusing.screen)
     assert "nothing was sent" in refusing.screen
     assert left["state"] == "running"
     assert f"hearback imports follow {left['id']}" in leaving.screen
