@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from services.cli.main import MODULES
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "docker" / "Dockerfile").read_text(encoding="utf-8")
 ONLY_OF_THE_IMAGE = """
@@ -30,7 +32,9 @@ for module in sys.argv[2].split(","):
 
 def test_what_serves_and_the_command_itself_start_with_nothing_but_the_packages_of_the_image() -> None:
     packages = re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8"), re.MULTILINE)
-    modules = ["services.cli.main", *(f"services.{name}.main" for name in ("ingest", "scoring", "closed_loop", "alerts"))]
+    modules = ["services.cli.main", *(f"services.cli.{module}" for module in MODULES.values())]
+    modules += [f"services.{name}.main" for name in ("ingest", "scoring", "closed_loop", "alerts")]
+    modules += [f"services.ingest.{part}.parts" for part in ("channels", "imports", "surveys")]  # imported by the roles that need them
 
     started = subprocess.run(
         [sys.executable, "-c", ONLY_OF_THE_IMAGE, ",".join(packages), ",".join(modules)], capture_output=True, text=True, cwd=ROOT

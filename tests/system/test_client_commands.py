@@ -52,13 +52,13 @@ async def test_the_simulator_gives_up_nothing_while_ingest_is_killed(installatio
 
 
 async def test_the_simulator_stops_when_it_is_told(installation: Installation) -> None:
-    simulator = await start_simulating(installation, "--rate", "20")
+    simulator = await start_simulating(installation, "--rate", "200")
     assert simulator.stdout is not None
     await simulator.stdout.readline()
     await asyncio.sleep(1)
 
     simulator.send_signal(signal.SIGTERM)
-    rest, _ = await asyncio.wait_for(simulator.communicate(), 10)
+    rest, _ = await asyncio.wait_for(simulator.communicate(), 30)
 
     assert simulator.returncode == 0
     posted = re.fullmatch(r"posted (\d+) events .*refused 0", rest.decode().splitlines()[-1])
