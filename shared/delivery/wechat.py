@@ -3,10 +3,11 @@
 https://developers.weixin.qq.com/doc/service/api/notify/template/api_sendtemplatemessage.html and api_getstableaccesstoken.html
 """
 
+import re
 from collections.abc import Mapping
 
 import httpx
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, field_validator
 
 from shared.delivery.delivery import Delivery, Outcome, Verdict
 from shared.delivery.guard import GuardedNetwork, RefusedAddress, transport
@@ -20,8 +21,13 @@ NOBODY = frozenset({40003, 43004})
 """A wrong openid, and a person who does not follow the account."""
 
 
+SAID = ("company", "title", "purpose", "minutes", "privacy")
+_SAID = re.compile(r"\{(\w*)\}")
+
+
 class WeChatAccount(BaseModel):
-    """The operator's official account, and the template: `fields` are its keys with what stands in them, `{title}` and `{company}`."""
+    """The operator's official account, and the template: `fields` are its keys with what stands in them: words, and `{title}` or another
+    of SAID in braces. WeChat refuses a message of whose fields one is longer than its kind may be (`thing`: 20 characters)."""
 
     model_config = {"frozen": True}
 
@@ -30,6 +36,14 @@ class WeChatAccount(BaseModel):
     template: str
     fields: dict[str, str]
     url: str = API
+
+    @field_validator("fields")
+    @classmethod
+    def say_what_there_is(cls, fields: dict[str, str]) -> dict[str, str]:
+        """Raises ValueError for braces around anything else."""
+        if unknown := {name for text in fields.values() for name in _SAID.findall(text)} - set(SAID):
+            raise ValueError(f"fields can hold {', '.join(f'{{{name}}}' for name in SAID)}, not {', '.join(sorted(unknown))}")
+        return fields
 
 
 class WeChatSender:
@@ -53,7 +67,7 @@ class WeChatSender:
 
     async def send(self, openid: str, link: str, words: Mapping[str, str], delivery: Delivery) -> Outcome:
         """One attempt, without a limit in time of its own. WeChat drops a second message with the same `client_msg_id`."""
-        data = {key: {"value": text.format_map(words)} for key, text in self._account.fields.items()}
+        data = {key: {"value": _SAID.sub(lambda said: words[said[1]], text)} for key, text in self._account.fields.items()}
         message = {"touser": openid, "template_id": self._account.template, "url": link, "data": data, "client_msg_id": delivery.id.hex}
         try:
             code = await self._post(message)

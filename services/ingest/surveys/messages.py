@@ -7,7 +7,7 @@ from services.ingest.surveys.domain.definition import block_for
 from services.ingest.surveys.domain.questions import Lang
 from services.ingest.surveys.pages.rendering import Page
 from services.ingest.surveys.pages.screens import fields
-from services.ingest.surveys.pages.spoken import privacy, spoken
+from services.ingest.surveys.pages.spoken import privacy, privacy_in_short, spoken
 from services.ingest.surveys.pages.words import day
 from services.ingest.surveys.store.invitations import Invitation
 from services.ingest.surveys.store.surveys import Survey
@@ -24,13 +24,9 @@ class Message:
         self._language: Lang = invitation.language
         self._page = Page(self._language, company, "", (self._language,))
         self._words = self._page.words
+        self.title = survey.document.title[self._language]
         self.url = f"{public_url}/s/{token}"
         self.stop = f"{public_url}/u/{stop}"
-
-    @property
-    def title(self) -> str:
-        """The survey's title."""
-        return self._document.title[self._language]
 
     def mail(self, *, reminder: bool) -> Mail:
         """As an e-mail; the text says all that the HTML says. Its first question is shown where one tap can answer it."""
@@ -56,15 +52,25 @@ class Message:
         text = self._page.render("mail_text", **said)
         return Mail(subject, text, html, unsubscribe=self.stop, sender_name=self.company, invitation=invitation.id)
 
+    def in_short(self) -> dict[str, str]:
+        """What a text message and a template message can say."""
+        document, language = self._document, self._language
+        return {
+            "company": self.company,
+            "title": self.title,
+            "purpose": document.purpose[language],
+            "minutes": self._words["about_minutes"].format(minutes=document.minutes),
+            "privacy": privacy_in_short(document, language),
+        }
+
     def sms(self) -> str:
-        """As a text message; where it may be answered in reply, with the open question; privacy is on the page."""
-        purpose = self._document.purpose[self._language]
-        said = {"company": self.company, "url": self.url, "purpose": purpose, "minutes": self._document.minutes}
+        """As a text message; where it may be answered in reply, with the open question."""
         if self._document.by_reply:
             questions = block_for(self._document, self._invitation.number)
             open_one = questions[next_question(questions, self._invitation.given)]
-            return self._words["sms_by_reply"].format(**said, question=spoken(open_one, self._language, pressed=False))
-        return self._words["sms"].format(**said, title=self.title, stop=self.stop)
+            question = spoken(open_one, self._language, pressed=False)
+            return self._words["sms_by_reply"].format(**self.in_short(), url=self.url, question=question)
+        return self._words["sms"].format(**self.in_short(), url=self.url, stop=self.stop)
 
     def _with(self, **query: str) -> str:
         return f"{self.url}?{urlencode(query)}" if query else self.url

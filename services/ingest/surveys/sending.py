@@ -138,6 +138,6 @@ def _send(sender: Sender, address: str, message: Message, *, reminder: bool) -> 
             case SmsSender():
                 return await sender.send(address, message.sms(), delivery)
             case WeChatSender():
-                return await sender.send(address, message.url, {"title": message.title, "company": message.company}, delivery)
+                return await sender.send(address, message.url, message.in_short(), delivery)
 
     return send

@@ -49,6 +49,23 @@ async def test_a_contact_is_taken_when_it_is_given_and_a_name_alone_is_none(worl
 
 
 @pytest.mark.parametrize(
+    ("tenant", "endpoint", "phone"),
+    [("GB", None, "+442079460018"), ("DE", "GB", "+442079460018"), (None, None, None)],
+    ids=["the tenant's country", "the form's own country", "no country"],
+)
+async def test_a_number_without_its_country_code_is_one_of_the_forms_country(
+    world: World, tenant: str | None, endpoint: str | None, phone: str | None
+) -> None:
+    await world.rows("UPDATE tenants SET country = :country", country=tenant)
+    await world.rows("UPDATE channel_endpoints SET country = :country", country=endpoint)
+    async with world.client() as client:
+        answer = await client.post(PATH, data=entry(phone="020 7946 0018"))
+
+    assert answer.status_code == (200 if phone else 422)
+    assert [one["data"]["customer"] for one in await world.said()] == ([{"phone": phone}] if phone else [])
+
+
+@pytest.mark.parametrize(
     ("wrong", "field"),
     [
         ({"kind": "other"}, "kind"),

@@ -36,9 +36,10 @@ async def test_a_whole_survey_is_held_by_text_question_by_question_to_the_code(w
 
     first, second, third = (json.loads(body)["text"] for _, body in seen)
     assert first.startswith(
-        "ACME 公司: Your answers tell us what to keep and what to change. About 2 min. How likely are you to recommend us"
+        "ACME 公司: Your answers tell us what to keep and what to change. About 2 min. "
+        "Used to improve and to follow up with you, never for advertising. How likely are you to recommend us"
     )
-    assert "Reply with a number, 0 (Not at all likely) to 10 (Extremely likely). Page and privacy: http" in first
+    assert "Reply with a number, 0 (Not at all likely) to 10 (Extremely likely). Or here: http" in first
     assert f"{URL}/s/" in first
     assert first.endswith("Reply STOP for no more.")
     assert second == "What is the one thing we should do better? Reply in your own words, or SKIP."

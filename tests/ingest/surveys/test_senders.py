@@ -75,6 +75,7 @@ async def test_the_secret_is_sealed_never_shown_and_every_change_is_audited(worl
         ("email", {}),
         ("email", {"smtp": {"host": "h"}}),
         ("email", {**smtp(25), "account": {"appid": "a", "secret": "s", "template": "t", "fields": {}}}),
+        ("wechat", {"account": {"appid": "a", "secret": "s", "template": "t", "fields": {"thing1": "{name}"}}}),
         ("link", smtp(25)),
     ],
 )

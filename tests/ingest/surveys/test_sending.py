@@ -223,7 +223,8 @@ async def test_a_text_goes_out_over_twilio_or_any_gateway(world: World, surveys_
         assert request.headers["authorization"] == "Bearer t0ken"
         assert request.headers["idempotency-key"] == sent["id"]
         text = sent["text"]
-    assert re.search(r"^【ACME 公司】.*http://surveys.example/s/[\w-]+ 退订：http://surveys.example/u/[\w-]+$", text)
+    said = r"我们希望您轻松获得帮助。.*约 3 分钟。您的回答用于改进服务和回访，不用于广告。"  # purpose, minutes, privacy
+    assert re.search(rf"^【ACME 公司】.*{said}问卷：http://surveys.example/s/[\w-]+ 退订：http://surveys.example/u/[\w-]+$", text)
 
 
 async def test_a_wechat_template_message_goes_to_the_openid_and_a_stale_token_is_renewed(
@@ -231,11 +232,10 @@ async def test_a_wechat_template_message_goes_to_the_openid_and_a_stale_token_is
 ) -> None:
     await world.make("after-contact", ways=["wechat"])
     await world.happen(contact("ann", customer={"attributes": {"wechat_openid": "oX1"}}))
+    fields = {"thing1": "{title}", "thing2": "{company}", "thing3": "{minutes}, {privacy}"}
     answers = iter([{"access_token": "one"}, {"errcode": 42001}, {"access_token": "two"}, {"errcode": 0}])
     async with gateway(lambda _: next(answers)) as (url, seen):
-        account = WeChatAccount.model_validate(
-            {"appid": "wx1", "secret": SecretStr("s"), "template": "T1", "fields": {"thing1": "{title}", "thing2": "{company}"}, "url": url}
-        )
+        account = WeChatAccount.model_validate({"appid": "wx1", "secret": SecretStr("s"), "template": "T1", "fields": fields, "url": url})
         sender = WeChatSender(account)
         async with delivering(world, surveys_database, Senders({"wechat": sender}, PACES)):
             await world.fire()
@@ -246,6 +246,7 @@ async def test_a_wechat_template_message_goes_to_the_openid_and_a_stale_token_is
     assert paths == ["/cgi-bin/stable_token", "/cgi-bin/message/template/send"] * 2
     message = httpx.Response(200, content=seen[-1][1]).json()
     assert (message["touser"], message["template_id"], message["data"]["thing2"]) == ("oX1", "T1", {"value": "ACME 公司"})
+    assert message["data"]["thing3"] == {"value": "About 3 min, Used to improve and to follow up with you, never for advertising."}
     assert message["url"].startswith("http://surveys.example/s/")
     assert seen[-1][0].query_params["access_token"] == "two"
 

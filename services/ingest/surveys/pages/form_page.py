@@ -5,17 +5,19 @@ fill in everything: they are thanked, and nothing is kept.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import uuid4
 
 import phonenumbers
+import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.adapters.form import ADAPTER, Options
 from services.ingest.channels.store import endpoints_by_id
+from services.ingest.schema import tenants
 from services.ingest.surveys.domain.questions import LANGUAGES
 from services.ingest.surveys.events import SurveyEvents
 from services.ingest.surveys.pages.printing import code_of
@@ -50,7 +52,7 @@ def form_pages(sessions: Sessions, events: SurveyEvents, visitors: Visitors, pub
             form = await _form_of(session, endpoint)
             if form is None:
                 return notice(request, "gone", 404)
-            return _form(request, await company_of(session, form[0]), {"entry": str(uuid4())}, {})
+            return _form(request, await company_of(session, form.tenant), {"entry": str(uuid4())}, {})
 
     @router.post("/f/{endpoint}")
     async def take(request: Request, endpoint: str) -> Response:
@@ -59,15 +61,14 @@ def form_pages(sessions: Sessions, events: SurveyEvents, visitors: Visitors, pub
             form = await _form_of(session, endpoint)
             if form is None:
                 return notice(request, "gone", 404)
-            tenant, options = form
-            company = await company_of(session, tenant)
-            wrong = _wrong(sent)
+            company = await company_of(session, form.tenant)
+            wrong = _wrong(sent, form.country)
             if wrong:
                 entry = sent["entry"] if "entry" not in wrong and "entry" in sent else str(uuid4())
                 return _form(request, company, {**sent, "entry": entry}, wrong)
             if not sent.get(TRAP):
-                type, data = _entry(request, sent, options)
-                await enqueue(session, events.form(tenant, endpoint, type, sent["entry"], data, clock()))
+                type, data = _entry(request, sent, form)
+                await enqueue(session, events.form(form.tenant, endpoint, type, sent["entry"], data, clock()))
         page = _page(request, company)
         return page.response("form_done", reference=sent["entry"][:8].upper(), again=_again(request))
 
@@ -77,7 +78,7 @@ def form_pages(sessions: Sessions, events: SurveyEvents, visitors: Visitors, pub
             form = await _form_of(session, endpoint)
             if form is None:
                 return notice(request, "gone", 404)
-            page = _page(request, await company_of(session, form[0]))
+            page = _page(request, await company_of(session, form.tenant))
         target = f"{public_url}/f/{endpoint}{_query(_places(request))}"
         code = f"{request.url.path.removesuffix('/poster')}/code.svg{_query(_places(request))}"
         place, words = _places(request).get("touchpoint"), page.words
@@ -93,12 +94,22 @@ def form_pages(sessions: Sessions, events: SurveyEvents, visitors: Visitors, pub
     return router
 
 
-async def _form_of(session: AsyncSession, endpoint: str) -> tuple[str, Options] | None:
-    """Whose form it is, and how it is set up."""
+class _Form(NamedTuple):
+    """Whose form it is, how it is set up, and where phone numbers without a country code are."""
+
+    tenant: str
+    options: Options
+    country: str | None
+
+
+async def _form_of(session: AsyncSession, endpoint: str) -> _Form | None:
     if "\x00" in endpoint:
         return None
     found = next((one for one in await endpoints_by_id(session, [endpoint]) if one.channel == ADAPTER.name), None)
-    return None if found is None else (found.tenant, Options.model_validate(found.options))
+    if found is None:
+        return None
+    at_home = (await session.execute(sa.select(tenants.c.country).where(tenants.c.id == found.tenant))).scalar_one_or_none()
+    return _Form(found.tenant, Options.model_validate(found.options), found.country or at_home)
 
 
 def _page(request: Request, company: str) -> Page:
@@ -138,7 +149,7 @@ def _places(request: Request) -> dict[str, str]:
     return found
 
 
-def _wrong(sent: Mapping[str, str]) -> dict[str, str]:
+def _wrong(sent: Mapping[str, str], country: str | None) -> dict[str, str]:
     """What to correct, by field: the words that say it."""
     wrong = {}
     if sent.get("kind") not in KINDS:
@@ -150,7 +161,7 @@ def _wrong(sent: Mapping[str, str]) -> dict[str, str]:
             _EMAIL.validate_python(email)
         except ValidationError:
             wrong["email"] = "wrong_email"
-    if sent.get("phone", "").strip() and _phone(sent) is None:
+    if sent.get("phone", "").strip() and _phone(sent, country) is None:
         wrong["phone"] = "wrong_phone"
     if not is_uuid(sent.get("entry", "")):
         wrong["entry"] = "form_wrong"
@@ -165,21 +176,21 @@ def _text(sent: Mapping[str, str]) -> str:
         return ""
 
 
-def _phone(sent: Mapping[str, str]) -> str | None:
-    """In E.164, for numbers with their country code."""
+def _phone(sent: Mapping[str, str], country: str | None) -> str | None:
+    """In E.164; a number without its country code is one of this country. None for what cannot be called."""
     try:
-        number = phonenumbers.parse(sent["phone"].strip(), None)
+        number = phonenumbers.parse(sent["phone"].strip(), country)
     except phonenumbers.NumberParseException:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if phonenumbers.is_possible_number(number) else None
 
 
-def _entry(request: Request, sent: Mapping[str, str], options: Options) -> tuple[str, dict[str, Any]]:
+def _entry(request: Request, sent: Mapping[str, str], form: _Form) -> tuple[str, dict[str, Any]]:
     """Type and data of the event. Nobody has proven the contact."""
     type, more = KINDS[sent["kind"]]
     email, name = sent.get("email", "").strip(), sent.get("name", "").strip()[:256]
-    phone = _phone(sent) if sent.get("phone", "").strip() else None
+    phone = _phone(sent, form.country) if sent.get("phone", "").strip() else None
     contact = {field: value for field, value in (("email", email), ("phone", phone), ("name", name)) if value}
-    places = {**options.model_dump(exclude_none=True), **_places(request)}
+    places = {**form.options.model_dump(exclude_none=True), **_places(request)}
     data = {"channel": "form", "text": _text(sent), "language": browser_language(request), **places, **more}
     return type, {**data, "customer": contact} if contact.keys() & {"email", "phone"} else data

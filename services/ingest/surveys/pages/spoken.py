@@ -12,6 +12,11 @@ def privacy(document: SurveyDocument, company: str, language: Lang, *, known: bo
     return document.privacy[language] if document.privacy else usual.format(company=company)
 
 
+def privacy_in_short(document: SurveyDocument, language: Lang) -> str:
+    """The same in a message, to somebody who is known to us."""
+    return document.privacy[language] if document.privacy else WORDS[language]["privacy_short"]
+
+
 def intro(document: SurveyDocument, company: str, language: Lang, *, known: bool) -> str:
     """Purpose, minutes and privacy: what everybody is told before the first answer."""
     words = WORDS[language]
