@@ -47,7 +47,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[KafkaCluster]:
     """Three brokers with nothing on them."""
     cluster = await KafkaCluster.start(tmp_path)
     yield cluster
-    await cluster.stop()
+    await cluster.kill()
 
 
 @pytest_asyncio.fixture
