@@ -17,9 +17,9 @@ class Options(Form):
     """What every entry of this form says beside what people write. A QR code's own touchpoint and region go before these."""
 
     touchpoint: Annotated[Place | None, Field(description="Where the form hangs: a store, a desk, a page")] = None
-    product: Place | None = None
-    region: Place | None = None
-    team: Place | None = None
+    product: Annotated[Place | None, Field(description="What it is about, where it is about one product")] = None
+    region: Annotated[Place | None, Field(description="The region that its entries are counted under")] = None
+    team: Annotated[Place | None, Field(description="The team that its entries are counted under")] = None
 
 
 ADAPTER = Adapter(
