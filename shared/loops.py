@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 Beat = Callable[[], None]
 Item = TypeVar("Item")
-TURN_SECONDS = 0.001
+TURN_SECONDS = 0.0003
 """So short that a transaction under way beside long work gets on: each of its statements waits for a turn."""
 
 
@@ -41,7 +41,7 @@ async def any_within(seconds: float, *events: asyncio.Event) -> None:
 
 
 async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
-    """The same items, for work on many of them: whoever else wants the event loop gets it in between, at least every millisecond.
+    """The same items, for work on many of them: whoever else wants the event loop gets it in between, three times a millisecond.
 
     A process that computes for seconds without a pause answers nobody, and connections that it is making meanwhile time out.
     """

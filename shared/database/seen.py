@@ -116,16 +116,16 @@ async def admit(session: AsyncSession, table: sa.Table, rows: Sequence[R]) -> Ad
         return Admission((), ())
     connection = await session.connection()
     known = await _known(connection, table, latest)
-    new = {key: row for key, row in latest.items() if known.get(key, -1) < row.revision} if known else latest
-    revised = [key for key in new if key in known] if known else []
+    for key, revision in known.items():
+        if latest[key].revision <= revision:
+            del latest[key]
     try:
         async with connection.begin_nested():  # the session's own would send its SAVEPOINT only with its next statement
-            old = await _taken_out(connection, table, [new[key] for key in revised])
-            await _copy(connection, table, new.values())
+            old = await _taken_out(connection, table, [latest[key] for key in known if key in latest])
+            await _copy(connection, table, latest.values())
     except asyncpg.UniqueViolationError:
         return await _admit_with_duplicates(connection, table, list(latest.values()))
-    fresh = [row for key, row in new.items() if key not in old] if old else list(new.values())
-    return Admission(fresh, [(new[key], old[key]) for key in revised if key in old])
+    return Admission([row for key, row in latest.items() if key not in old], [(latest[key], row) for key, row in old.items()])
 
 
 async def _known(connection: AsyncConnection, table: sa.Table, latest: Mapping[Key, SeenRow]) -> dict[Key, int]:

@@ -25,7 +25,7 @@ from shared.kafka.metrics import ConsumerMetrics
 from shared.loops import backoff, in_turns, stopped_within
 from shared.observability.tracing import HEADER, Attributes, Span, recording, span
 
-DECODED_AT_ONCE = 100
+DECODED_AT_ONCE = 25
 
 OldestUnread = Callable[[Partition, int, datetime | None], datetime | None]
 log = structlog.get_logger()
