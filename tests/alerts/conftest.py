@@ -16,8 +16,9 @@ from tests.servers import PostgresServer
 
 @pytest_asyncio.fixture(scope="session")
 async def alerts_database(postgres_server: PostgresServer) -> DatabaseSettings:
-    """A database of alerts', at the head of its history."""
-    database = DatabaseSettings(url=SecretStr(await postgres_server.create_database("tests_alerts")))
+    """A database of alerts', at the head of its history. Some tests do in one transaction what ten do in the service."""
+    url = SecretStr(await postgres_server.create_database("tests_alerts"))
+    database = DatabaseSettings(url=url, transaction_timeout_seconds=150.0)
     await asyncio.to_thread(upgrade, "alerts", database)
     return database
 
