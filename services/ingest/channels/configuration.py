@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.ingest.adapters import adapters
@@ -114,8 +115,18 @@ def _check(form: type[BaseModel], value: Mapping[str, Any], where: str) -> None:
     try:
         form.model_validate(value)
     except ValidationError as refused:
-        errors = refused.errors(include_input=False, include_context=False, include_url=False)
-        raise EndpointRefused([FieldError((where, *error["loc"]), error["msg"]) for error in errors]) from None
+        found = refused.errors(include_input=False, include_context=False, include_url=False)
+        inside = [error for error in found if error["type"] != "too_short" or not _holds_another(error["loc"], found)]
+        raise EndpointRefused([FieldError((where, *error["loc"]), _in_terms_of_json(error["msg"])) for error in inside]) from None
+
+
+def _holds_another(loc: tuple[int | str, ...], errors: Sequence[ErrorDetails]) -> bool:
+    """Whether another error lies inside: then the list is only too short without what is wrong in it."""
+    return any(error["loc"][: len(loc)] == loc and len(error["loc"]) > len(loc) for error in errors)
+
+
+def _in_terms_of_json(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("valid tuple", "list").replace("Tuple", "List")
 
 
 def _check_zone(zone: str) -> None:

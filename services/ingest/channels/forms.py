@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import reduce
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +18,9 @@ OverlapSeconds = Annotated[float, Field(ge=0, le=30 * 86_400, description="How l
 Country = Annotated[
     Home | None, Field(description="Where its phone numbers are that have no country code, ISO 3166; without one, in the tenant's country")
 ]
+
+_HERE = ("127.0.0.1", "localhost", "::1")
+_ONLY_HERE = "First let the operator set HEARBACK_INGEST_PUBLIC_URL: the address below is reached from this machine alone"
 
 _EXAMPLE: dict[str, Any] = {"channel": "typeform", "name": "Service survey", "zone": "Europe/London", "secrets": {"secret": "…"}}
 
@@ -233,6 +237,8 @@ def shown(endpoint: StoredEndpoint, adapter: Adapter[Any, Any], public_url: str,
     former = [one.valid_until for one in endpoint.secrets if one.valid_until is not None]
     known = {"{url}": url or "", "{public}": public_url.rstrip("/"), "{id}": endpoint.id}
     setup = [reduce(lambda text, name: text.replace(name, known[name]), known, line) for line in adapter.setup]
+    if urlsplit(public_url).hostname in _HERE and any(public_url in line for line in setup):
+        setup.insert(0, _ONLY_HERE)
     told = {"title": adapter.title, "url": url, "setup": setup, "unsigned_body": adapter.unsigned_body, "error": _error(endpoint, box)}
     return {**fields, **told, "options": dict(endpoint.options), "former_secrets_until": max(former, default=None)}
 

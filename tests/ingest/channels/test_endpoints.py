@@ -74,6 +74,18 @@ async def test_what_the_channel_does_not_take_is_said_field_by_field(replica: Re
     assert [error["loc"] for error in answer.json()["errors"]] == [loc]
 
 
+async def test_what_is_wrong_in_a_mapping_is_said_in_terms_of_json_and_once(replica: Replica) -> None:
+    mapping = {"type": "feedback.comment_posted", "id": "$.id", "fields": {"text": "$.text"}}
+    wanted = {"channel": "generic", "name": "n", "secrets": {"secret": "s" * 16}, "options": {"events": [mapping]}}
+    unreadable = {"channel": "app_store", "name": "n", "secrets": {"issuer_id": "i", "key_id": "k", "private_key": "p"}}
+    async with replica.client() as client:
+        errors = (await client.post("/v1/endpoints", json=wanted)).json()["errors"]
+        key = (await client.post("/v1/endpoints", json={**unreadable, "options": {"app_id": "1"}})).json()["errors"]
+
+    assert errors == [{"loc": ["options", "events", 0, "id"], "msg": "Input should be a list"}]
+    assert [error["msg"].partition(" ")[0] for error in key] == ["private_key"]
+
+
 @pytest.mark.parametrize("zone", ["Europe/Atlantis", "Europe"])
 async def test_a_zone_that_nobody_knows_is_refused(replica: Replica, zone: str) -> None:
     async with replica.client() as client:
