@@ -25,10 +25,9 @@ from services.ingest.channels.forms import (
     Pasted,
     TriedEvent,
     TriedView,
-    channel_view,
-    shown,
 )
 from services.ingest.channels.replaying import Tried, try_request
+from services.ingest.channels.showing import channel_view, shown
 from services.ingest.channels.state import read_counts
 from services.ingest.channels.vendor_keys import VendorKeys
 from services.ingest.intake import Intake

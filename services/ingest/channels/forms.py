@@ -1,26 +1,18 @@
 """What the routes of endpoints take and answer."""
 
 from datetime import datetime
-from functools import reduce
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.ingest.adapters.adapter import Adapter
-from services.ingest.channels.endpoint import Misconfigured, StoredEndpoint, open_endpoint
 from services.ingest.personal.phones import Home
 from shared.contracts.fields import JsonObject, Name, Zone
-from shared.delivery.secrets import SecretBox
 
 CallsPerMinute = Annotated[int, Field(ge=1, le=6000, description="How often at most the vendor is called to fetch what it only announced")]
 OverlapSeconds = Annotated[float, Field(ge=0, le=30 * 86_400, description="How long the present secrets stay valid beside the new ones")]
 Country = Annotated[
     Home | None, Field(description="Where its phone numbers are that have no country code, ISO 3166; without one, in the tenant's country")
 ]
-
-_HERE = ("127.0.0.1", "localhost", "::1")
-_ONLY_HERE = "First let the operator set HEARBACK_INGEST_PUBLIC_URL: the address below is reached from this machine alone"
 
 _EXAMPLE: dict[str, Any] = {"channel": "typeform", "name": "Service survey", "zone": "Europe/London", "secrets": {"secret": "…"}}
 
@@ -228,38 +220,3 @@ class FetchesReplayed(BaseModel):
     """How many are tried again."""
 
     replayed: int
-
-
-def shown(endpoint: StoredEndpoint, adapter: Adapter[Any, Any], public_url: str, box: SecretBox | None) -> dict[str, Any]:
-    """The fields of an EndpointView."""
-    url = None if adapter.receive is None else f"{public_url.rstrip('/')}/v1/channels/{endpoint.channel}/{endpoint.id}"
-    fields = {name: getattr(endpoint, name) for name in EndpointView.model_fields if hasattr(endpoint, name)}
-    former = [one.valid_until for one in endpoint.secrets if one.valid_until is not None]
-    known = {"{url}": url or "", "{public}": public_url.rstrip("/"), "{id}": endpoint.id}
-    setup = [reduce(lambda text, name: text.replace(name, known[name]), known, line) for line in adapter.setup]
-    if urlsplit(public_url).hostname in _HERE and any(public_url in line for line in setup):
-        setup.insert(0, _ONLY_HERE)
-    told = {"title": adapter.title, "url": url, "setup": setup, "unsigned_body": adapter.unsigned_body, "error": _error(endpoint, box)}
-    return {**fields, **told, "options": dict(endpoint.options), "former_secrets_until": max(former, default=None)}
-
-
-def _error(endpoint: StoredEndpoint, box: SecretBox | None) -> str | None:
-    try:
-        open_endpoint(endpoint, box)
-    except Misconfigured as wrong:
-        return str(wrong)
-    return None
-
-
-def channel_view(adapter: Adapter[Any, Any]) -> ChannelView:
-    """An adapter as a console draws it."""
-    return ChannelView(
-        name=adapter.name,
-        title=adapter.title,
-        webhook=adapter.receive is not None,
-        polled=adapter.poll is not None,
-        unsigned_body=adapter.unsigned_body,
-        setup=list(adapter.setup),
-        secrets=adapter.secrets.model_json_schema(),
-        options=adapter.options.model_json_schema(),
-    )

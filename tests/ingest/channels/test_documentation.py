@@ -12,7 +12,7 @@ from services.ingest.adapters.adapter import Adapter, Endpoint, Request
 from services.ingest.adapters.generic import ADAPTER, Options
 from services.ingest.adapters.schemes import SchemeSecrets
 from services.ingest.channels.endpoint import StoredEndpoint
-from services.ingest.channels.forms import shown
+from services.ingest.channels.showing import shown
 from shared.clock import utc_now
 from tests.ingest.adapters.signing import hex_hmac
 
