@@ -81,7 +81,7 @@ class TimerLoop:
     """The loop. While `ready()` is false due timers stay where they are. A transaction fires `at_once` timers or fewer.
 
     A first one that is small tells soon whether many are due. Then `in_flight` transactions are under way at any time: this process
-    computes for one while PostgreSQL works for another.
+    computes for one while PostgreSQL works for another. After one that failed, which may have taken too long, fewer are tried.
     """
 
     def __init__(
@@ -98,7 +98,8 @@ class TimerLoop:
     ) -> None:
         self.name = name
         self._at_once = at_once
-        self._few = max(1, at_once // 5)
+        self._most = at_once
+        """What a transaction fires now."""
         self._in_flight = in_flight
         self._listener = Listener(name, database, channel)
         self._sessions = sessions
@@ -121,18 +122,21 @@ class TimerLoop:
             return ahead
         if not self._ready():
             return HELD_SECONDS
-        fired = await self._fire(self._few)
-        if fired >= self._few:
-            await self._fire_backlog()
+        most, self._most = self._most, max(1, self._most // 2)  # fewer the next time, unless these can be fired
+        few = max(1, most // 5)
+        fired = await self._fire(few)
+        if fired >= few:
+            await self._fire_backlog(most)
+        self._most = min(self._at_once, 2 * most)
         return 0.0 if fired else HELD_SECONDS
 
-    async def _fire_backlog(self) -> None:
+    async def _fire_backlog(self, at_once: int) -> None:
         """Fire batch after batch, several at a time, as long as they are full and for a while at most."""
         now = asyncio.get_running_loop().time
         until = now() + BACKLOG_SECONDS
 
         async def fire_on() -> None:
-            while await self._fire(self._at_once) >= self._at_once and now() < until:
+            while await self._fire(at_once) >= at_once and now() < until:
                 pass
 
         for ended in await asyncio.gather(*(fire_on() for _ in range(self._in_flight)), return_exceptions=True):

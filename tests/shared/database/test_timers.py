@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from shared.database.engine import Sessions, create_sessions
+from shared.database.engine import Sessions, create_engine, create_sessions
 from shared.database.timers import LONGEST_SLEEP_SECONDS, TimerLoop, TimerMetrics, always, wake
 from shared.settings import DatabaseSettings
 
@@ -57,6 +57,15 @@ class Alarms:
         return len(rows)
 
 
+class SlowAlarms(Alarms):
+    """More than four in one transaction take longer than it may."""
+
+    async def fire(self, session: AsyncSession, limit: int) -> int:
+        if limit > 4:
+            await session.execute(sa.text("SELECT pg_sleep(60)"))
+        return await super().fire(session, limit)
+
+
 @pytest_asyncio.fixture
 async def sessions(engine: AsyncEngine) -> Sessions:
     """Sessions on an empty table of alarms."""
@@ -68,13 +77,13 @@ async def sessions(engine: AsyncEngine) -> Sessions:
 
 @asynccontextmanager
 async def running(
-    database: DatabaseSettings, sessions: Sessions, ready: Callable[[], bool] = always, **batches: int
+    database: DatabaseSettings, sessions: Sessions, ready: Callable[[], bool] = always, kind: type[Alarms] = Alarms, **batches: int
 ) -> AsyncIterator[CollectorRegistry]:
     """A loop in this process, until the end of the block."""
     registry = CollectorRegistry()
     metrics = TimerMetrics("hearback_alarms", registry)
     stop = asyncio.Event()
-    loop = TimerLoop("alarms", database, sessions, CHANNEL, Alarms(metrics), metrics, ready, **batches)
+    loop = TimerLoop("alarms", database, sessions, CHANNEL, kind(metrics), metrics, ready, **batches)
     task = asyncio.create_task(loop.run(stop, lambda: None))
     try:
         yield registry
@@ -139,6 +148,19 @@ async def test_a_backlog_is_fired_by_several_transactions_at_a_time_and_each_tim
         late = await lateness(sessions, 500)
 
     assert len(late) == registry.get_sample_value("hearback_alarms_lateness_seconds_count") == 500
+
+
+async def test_timers_that_take_longer_than_a_transaction_may_are_fired_in_smaller_ones(
+    database: DatabaseSettings, sessions: Sessions
+) -> None:
+    await set_alarms(sessions, *[-1.0] * 12)
+    engine = create_engine(database.model_copy(update={"transaction_timeout_seconds": 0.5}), "test")
+
+    async with running(database, create_sessions(engine), kind=SlowAlarms, at_once=25):
+        late = await lateness(sessions, 12, within=60)
+    await engine.dispose()
+
+    assert len(late) == 12
 
 
 async def test_two_loops_fire_each_timer_once_between_them(database: DatabaseSettings, sessions: Sessions) -> None:
