@@ -50,7 +50,7 @@ def import_file(
     type: Type = None,
     mapping_file: MappingFile = None,
     name: SystemName = None,
-    date_format: Annotated[str | None, typer.Option(help="Of the field time: iso, epoch, epoch_ms, or like %d.%m.%Y.")] = None,
+    date_format: Annotated[str | None, typer.Option(help="Of the field time: iso, epoch, epoch_ms, excel, or like %d.%m.%Y.")] = None,
     zone: Annotated[str | None, typer.Option(help="Where times without an offset lie; the tenant's zone when not given.")] = None,
     decimal: Annotated[str | None, typer.Option(help="What stands before decimals: . or ,")] = None,
     encoding: Annotated[str | None, typer.Option(help="utf-8, utf-16, gb18030 or cp1252, where it is not recognised.")] = None,

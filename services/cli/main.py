@@ -28,6 +28,7 @@ MODULES = {
     "replay": "replay",
     "import": "import_file",
     "imports": "imports",
+    "surveys": "surveys",
     "listen": "listen",
 }
 

@@ -50,7 +50,7 @@ class Rule(BaseModel):
     ] = {}
     otherwise: Annotated[Scalar | None, Field(description="For a blank cell, and for a word that `words` does not have")] = None
     format: Annotated[str, Field(min_length=2, max_length=64), AfterValidator(values.usable_form)] | None = None
-    """Of a time: iso, epoch, epoch_ms, or as Python's strptime writes it."""
+    """Of a time: iso, epoch, epoch_ms, excel, or as Python's strptime writes it."""
     zone: KnownZone | None = None
     decimal: Decimal | None = None
 

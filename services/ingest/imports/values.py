@@ -6,7 +6,7 @@ Every function raises ValueError with a text that says what was expected; it nev
 import math
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,8 @@ from services.ingest.imports.cells import Cell, text_of
 
 Decimal = Literal[".", ","]
 
-ISO, EPOCH, EPOCH_MS = "iso", "epoch", "epoch_ms"
+ISO, EPOCH, EPOCH_MS, EXCEL = "iso", "epoch", "epoch_ms", "excel"
+_EXCEL_BEGINS = datetime(1899, 12, 30)  # noqa: DTZ001 - on a wall clock
 FORMATS = (
     ISO,
     "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d.%m.%y",
@@ -25,7 +26,7 @@ FORMATS = (
     "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d",
     "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日",
     "%d %b %Y %H:%M", "%d %b %Y", "%b %d, %Y %I:%M %p", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
-    EPOCH, EPOCH_MS,
+    EPOCH, EPOCH_MS, EXCEL,
 )  # fmt: skip
 """The forms that are recognised, the likeliest first; a mapping may name any other, as Python's strptime writes them."""
 
@@ -81,6 +82,8 @@ def instant(cell: Cell, form: str, zone: ZoneInfo) -> datetime:
         read: datetime | None = times.iso(cell.isoformat(), zone)
     elif form in (EPOCH, EPOCH_MS):
         read = times.epoch(text_of(cell), 1000 if form == EPOCH_MS else 1)
+    elif form == EXCEL:
+        read = _serial(text_of(cell), zone)
     elif form == ISO:
         read = times.iso(text_of(cell), zone)
     else:
@@ -99,9 +102,11 @@ def day(cell: Cell, form: str) -> date | None:
     try:
         if form == ISO:
             return date.fromisoformat(text_of(cell))
+        if form == EXCEL:
+            return (_EXCEL_BEGINS + timedelta(days=int(text_of(cell)))).date()
         with_clock = form in (EPOCH, EPOCH_MS) or re.search("%[HIMSpfzZcX]", form)
         return None if with_clock else datetime.strptime(text_of(cell), form).date()  # noqa: DTZ007 - a day has no zone
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -119,12 +124,14 @@ def forms_of(cells: Sequence[Cell]) -> list[str]:
 
 def usable_form(form: str) -> str:
     """The form of a mapping, when times can be read by it. Raises ValueError."""
-    if form in (ISO, EPOCH, EPOCH_MS):
+    if form in (ISO, EPOCH, EPOCH_MS, EXCEL):
         return form
     try:
         datetime.strptime(_EXAMPLE.strftime(form), form)  # noqa: DTZ007 - only whether it can be read
     except (ValueError, re.error):
-        raise ValueError("is no form of a time: write iso, epoch, epoch_ms, or as Python's strptime, for example %d.%m.%Y %H:%M") from None
+        raise ValueError(
+            "is no form of a time: write iso, epoch, epoch_ms, excel, or as Python's strptime, for example %d.%m.%Y %H:%M"
+        ) from None
     return form
 
 
@@ -143,6 +150,14 @@ def _written(text: str, form: str, zone: ZoneInfo) -> datetime | None:
         return None
 
 
+def _serial(text: str, zone: ZoneInfo) -> datetime | None:
+    """The days since 1899-12-30 that a spreadsheet keeps a time as, with its decimals after a point or a comma, to the second."""
+    try:
+        return times.wall(_EXCEL_BEGINS + timedelta(seconds=round(float(text.replace(",", ".")) * 86_400)), zone)
+    except (ValueError, OverflowError):
+        return None
+
+
 def _shown(form: str) -> str:
     """A form with an example, for a person."""
     match form:
@@ -150,4 +165,6 @@ def _shown(form: str) -> str:
             return "2026-12-31 17:30 or 2026-12-31T17:30:00Z"
         case "epoch" | "epoch_ms":
             return f"{'milliseconds' if form == EPOCH_MS else 'seconds'} since 1970"
+        case "excel":
+            return "the number of days that a spreadsheet keeps, for example 46387.729"
     return f"{form}, for example {_EXAMPLE.strftime(form)}"

@@ -1,7 +1,7 @@
 """From cells to events: what a mapping says, and what is told of cells that do not fit."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -138,6 +138,8 @@ def test_what_is_no_number_is_refused(cell: Cell, decimal: values.Decimal) -> No
         ("2025年6月1日", "%Y年%m月%d日", "2025-05-31T22:00:00+00:00"),
         ("1748772000", "epoch", "2025-06-01T10:00:00+00:00"),
         (1748772000000, "epoch_ms", "2025-06-01T10:00:00+00:00"),
+        (45809.5, "excel", "2025-06-01T10:00:00+00:00"),
+        ("45809,5", "excel", "2025-06-01T10:00:00+00:00"),
         (datetime(2025, 6, 1, 12), "iso", "2025-06-01T10:00:00+00:00"),  # noqa: DTZ001 - a sheet has no zones
         ("2025-03-30 02:30", "iso", "2025-03-30T01:30:00+00:00"),  # left out by the clock: moved forward
         ("2025-10-26 02:30", "iso", "2025-10-26T00:30:00+00:00"),  # comes twice: the first
@@ -145,6 +147,12 @@ def test_what_is_no_number_is_refused(cell: Cell, decimal: values.Decimal) -> No
 )
 def test_instants_lie_in_the_zone_that_is_said(cell: Cell, form: str, found: str) -> None:
     assert values.instant(cell, form, ZoneInfo("Europe/Berlin")).isoformat() == found
+
+
+def test_what_a_spreadsheet_keeps_of_a_time_is_recognised_and_nothing_else_for_it() -> None:
+    assert values.forms_of(["45717.5", "45718"]) == values.forms_of(["45717,5"]) == ["excel"]
+    assert values.day("45717", "excel") == date(2025, 3, 1)
+    assert values.forms_of(["2025", "12"]) == values.forms_of(["nan", "inf"]) == []
 
 
 @given(

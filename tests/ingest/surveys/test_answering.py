@@ -1,11 +1,14 @@
 """The page as requests: what is a visit, what is an answer, and what events say of them."""
 
+import io
 import re
 from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
+from services.cli.surveys import show_results
 from services.ingest.channels.pruning import Pruning
 from services.ingest.surveys.parts import KEPT
 from shared.clock import utc_now
@@ -221,6 +224,15 @@ async def test_results_tell_what_came_back_by_stratum_and_keep_flagged_answers(w
     assert [(one["segment"], one["base"], one["answered"]) for one in found["strata"]] == [("other", 1, 0), ("vip", 2, 2)]
     assert found["answers"]["effort"] == {"score": {"2": 2}}
     assert "improve" not in found["answers"]
+    shown = io.StringIO()
+    show_results(Console(file=shown, width=100, force_terminal=False), found)
+    told = shown.getvalue()
+    assert "after-contact: planned 0, sent 3, opened 2, answered 2, finished 2; response rate 66.7%" in told
+    assert "flagged, counted all the same: 2 × speeder" in told
+    assert "effort: 2 × 2" in told
+    assert [line.replace("│", "").split() for line in told.splitlines() if line.startswith("│")] == [
+        ["other", "1", "33.3%", "1", "0", "0.0%"], ["vip", "2", "66.7%", "2", "2", "100.0%"],
+    ]  # fmt: skip
 
 
 async def test_one_address_may_come_so_often_and_no_more_and_its_address_is_not_kept(world: World) -> None:
