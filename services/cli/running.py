@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from services.cli.stack.layout import State, find_state
-from services.cli.stack.service import port_variable
+from services.cli.stack.ports import port_variable
 from services.cli.stack.stack_file import StackFile
 
 

@@ -11,9 +11,9 @@ from services.cli.settings import SERVICES, LocalSettings
 from services.cli.stack.files import read_file, replace_file
 from services.cli.stack.kafka import Kafka, KafkaSources
 from services.cli.stack.layout import State
-from services.cli.stack.ports import HOST, require_free
+from services.cli.stack.ports import HOST, port_variable, require_free
 from services.cli.stack.postgres import Postgres
-from services.cli.stack.service import Service, Simulator, port_variable
+from services.cli.stack.service import Service, Simulator
 
 
 @dataclass(frozen=True, slots=True)

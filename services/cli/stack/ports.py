@@ -1,10 +1,15 @@
-"""Loopback ports: free ones for tests, and the one clear line when a wanted one is taken."""
+"""Loopback ports: what sets them, free ones for tests, and the one clear line when a wanted one is taken."""
 
 import socket
 
 from shared.errors import ConfigurationError
 
 HOST = "127.0.0.1"
+
+
+def port_variable(service: str) -> str:
+    """The environment variable that sets the port of a service."""
+    return f"HEARBACK_{service.upper()}_PORT"
 
 
 def free_port() -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from services.cli.stack.child import Command
-from services.cli.stack.ports import HOST, require_free
+from services.cli.stack.ports import HOST, port_variable, require_free
 
 MISCONFIGURED = 2  # what every process of ours exits with when it refuses its configuration
 
@@ -15,11 +15,6 @@ MISCONFIGURED = 2  # what every process of ours exits with when it refuses its c
 def hearback(*arguments: str) -> tuple[str, ...]:
     """A `hearback` command of this very installation."""
     return (sys.executable, "-m", "services.cli.main", *arguments)
-
-
-def port_variable(service: str) -> str:
-    """The environment variable that sets the port of a service."""
-    return f"HEARBACK_{service.upper()}_PORT"
 
 
 class Service:
