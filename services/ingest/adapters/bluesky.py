@@ -78,7 +78,7 @@ def _event(one: Node, us: str, now: datetime) -> Iterator[ChannelEvent]:
     if one["reason"].text() not in _REASONS or writer == us or text is None:
         return
     id, above = one["uri"].required_id(), record["reply"]["parent"]["uri"].id()
-    place, codes = id.removeprefix("at://").split("/"), [code.text(35) for code in record["langs"]]
+    place = id.removeprefix("at://").split("/")
     data = present(
         channel=SOCIAL,
         text=text,
@@ -86,7 +86,7 @@ def _event(one: Node, us: str, now: datetime) -> Iterator[ChannelEvent]:
         reply_to=above,
         url=f"https://bsky.app/profile/{place[0]}/post/{place[2]}" if len(place) == 3 else None,
         customer=present(id=of("bluesky", writer), name=author["displayName"].name()),
-        language=codes[0] if codes and codes[0] is not None and len(codes[0]) >= 2 else None,
+        language=record["langs"][0].language(),
     )
     post = above if above is not None and above.startswith(f"at://{us}/") else None
     yield ChannelEvent("feedback.comment_posted.v1", id, _time(one, now), data, post)

@@ -14,7 +14,7 @@ from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Fo
 from services.ingest.adapters.conversations import Treated, of, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.markup import plain
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, id_of, json_body
 from services.ingest.adapters.questions import Question, answered, present
 from services.ingest.adapters.signatures import check_fresh, check_hmac
 
@@ -79,7 +79,7 @@ def _rated(body: Node, at: datetime) -> Found:
         comment=response["feedback_message"].text(),
         revision=times.revision(at),
     )
-    return ChannelEvent("feedback.survey_answered.v1", f"csat:{body['id'].required_id()[:250]}", at, data)
+    return ChannelEvent("feedback.survey_answered.v1", id_of("csat", body["id"].required_id()), at, data)
 
 
 def _message(body: Node, endpoint: Endpoint[Secrets, Treated]) -> Found:
@@ -110,7 +110,7 @@ def _resolved(body: Node, endpoint: Endpoint[Secrets, Treated]) -> Found:
         first_response_seconds=times.between(begun, answered_at),
         revision=times.revision(at),
     )
-    return ChannelEvent("interaction.completed.v1", f"conversation:{data['interaction_id'][:240]}", at, data)
+    return ChannelEvent("interaction.completed.v1", id_of("conversation", data["interaction_id"]), at, data)
 
 
 def _common(conversation: Node) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from services.ingest.adapters.adapter import ChannelEvent
 from services.ingest.adapters.connect_records import channel_of
 from services.ingest.adapters.conversations import NO_TEXT
-from services.ingest.adapters.node import Node
+from services.ingest.adapters.node import Node, id_of
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.scales import pointed
 from shared.contracts.fields import TEXT_LENGTH
@@ -33,7 +33,7 @@ def analysis(found: Node, complaint_categories: Collection[str], at: datetime) -
     categories = [category.name() for category in found["Categories"]["MatchedCategories"]]
     complaint = next((category for category in categories if category in complaint_categories), None)
     common = present(channel=channel_of(found["Channel"]), interaction_id=contact, language=found["LanguageCode"].language())
-    id = f"{contact[:250]}:lens"
+    id = id_of(contact, "lens")
     if complaint is not None:
         tags = present(sentiment=sentiment.name())
         return ChannelEvent(

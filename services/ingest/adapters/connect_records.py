@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from services.ingest.adapters import times
 from services.ingest.adapters.adapter import ChannelEvent
-from services.ingest.adapters.node import Node
+from services.ingest.adapters.node import Node, id_of
 from services.ingest.adapters.questions import Question, answered, present
 
 _CHANNELS = {"VOICE": "phone", "CHAT": "chat", "EMAIL": "email", "TELEPHONY": "phone"}
@@ -69,7 +69,7 @@ def record(
     yield ChannelEvent("interaction.completed.v1", id, end, common | _figures(found, end, zone))
     answers = [answer for name, asked in questions.items() if (answer := answered(name, attributes[name], asked))]
     if answers:
-        yield ChannelEvent("feedback.survey_answered.v1", f"{id[:249]}:survey", end, common | {"survey": survey, "answers": answers[:200]})
+        yield ChannelEvent("feedback.survey_answered.v1", id_of(id, "survey"), end, common | {"survey": survey, "answers": answers[:200]})
 
 
 def _figures(found: Node, end: datetime, zone: ZoneInfo) -> dict[str, Any]:

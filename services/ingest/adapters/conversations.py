@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from pydantic import Field
 
 from services.ingest.adapters.adapter import ChannelEvent, Form
-from services.ingest.adapters.node import Node
+from services.ingest.adapters.node import id_of
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.times import revision
 
@@ -114,7 +114,7 @@ def rated(
     answer = {"question": found.instrument, "instrument": found.instrument, "score": found.score, **scale}
     about, customer = found.conversation or asked, occurrence.get("customer", {}).get("id")
     if about is not None and customer is not None:
-        id = Node(f"{found.instrument}:{about}:{customer}").required_id()
+        id = id_of(found.instrument, about, customer)
         occurrence["revision"] = version or revision(at)
     data = present(survey=options.survey, answers=[answer], interaction_id=found.conversation, **occurrence)
     return ChannelEvent("feedback.survey_answered.v1", id, at, data)

@@ -55,13 +55,13 @@ def _found(sent: Node, endpoint: Endpoint[Secrets, Options]) -> Found:
     changed_at = response["updatedAt"].iso(endpoint.zone)
     at = changed_at or response["createdAt"].iso(endpoint.zone) or response["updatedAt"].wrong("a time")
     known = response["contactAttributes"]
-    language = response["language"].text(35)
+    language = response["language"].language()
     data = present(
         channel="web",
         survey=response["surveyId"].required_id(),
         interaction_id=conversation_of(passed),
         customer={**customer_of(known), **customer_of(passed)},
-        language=None if language == "default" or len(language or "") < 2 else language,
+        language=None if language == "default" else language,
         answers=answers,
         revision=None if changed_at is None else revision(changed_at),
     )

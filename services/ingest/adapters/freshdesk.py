@@ -17,7 +17,7 @@ from services.ingest.adapters.conversations import of
 from services.ingest.adapters.gathering import readable
 from services.ingest.adapters.generic import Events, Options, received
 from services.ingest.adapters.mapping import Asked, EventMapping, Source
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, id_of, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.scales import HAPPINESS, worded
 from services.ingest.adapters.schemes import HeaderToken, Scheme, SchemeSecrets
@@ -125,7 +125,7 @@ def _event(rating: Node, endpoint: Endpoint[FreshdeskSecrets, FreshdeskOptions],
         comment=rating["feedback"].text(),
         revision=None if updated_at is None or updated_at == created_at else revision(updated_at),
     )
-    yield ChannelEvent("feedback.survey_answered.v1", Node(f"rating:{rating['id'].required_id()}").required_id(), created_at or now, data)
+    yield ChannelEvent("feedback.survey_answered.v1", id_of("rating", rating["id"].required_id()), created_at or now, data)
 
 
 ADAPTER = Adapter(

@@ -70,7 +70,6 @@ def _events(review: Node, package: str) -> Iterator[tuple[ChannelEvent, datetime
 
 def _review(id: str, author: str | None, written: Node, at: datetime, package: str) -> ChannelEvent:
     title, _, body = (written["text"].text() or "").partition("\t")
-    language = written["reviewerLanguage"].text(35)
     return reviewed(
         id,
         at,
@@ -79,7 +78,7 @@ def _review(id: str, author: str | None, written: Node, at: datetime, package: s
         body.strip(),
         author=author,
         product=package,
-        language=language if language is not None and len(language) > 1 else None,
+        language=written["reviewerLanguage"].language(),
         tags=present(app_version=written["appVersionName"].name()),
         revision=revision(at),
     )

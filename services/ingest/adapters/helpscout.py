@@ -11,7 +11,7 @@ from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Form, NoOptions, Outcome, Request
 from services.ingest.adapters.conversations import of
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, full_name, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.scales import GREAT_OKAY_BAD, worded
 from services.ingest.adapters.signatures import base64_text, check_hmac
@@ -39,7 +39,6 @@ def _rating(body: Node, request: Request, endpoint: Endpoint[Secrets, NoOptions]
     created = body["createdAt"].iso(endpoint.zone)
     modified = body["modifiedAt"].iso(endpoint.zone)
     customer = body["customer"]
-    names = (customer["firstName"].name(), customer["lastName"].name())
     data = present(
         channel="email",
         survey="satisfaction_rating",
@@ -47,7 +46,7 @@ def _rating(body: Node, request: Request, endpoint: Endpoint[Secrets, NoOptions]
         customer=present(
             id=of("helpscout", customer["id"].id()),
             email=customer["emails"][0]["value"].email(),
-            name=Node(" ".join(name for name in names if name)).name(),
+            name=full_name(customer["firstName"], customer["lastName"]),
         ),
         team=body["mailbox"]["name"].name(),
         answers=[{"question": "satisfaction", "instrument": "csat", **points}],

@@ -14,7 +14,7 @@ from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Fo
 from services.ingest.adapters.conversations import Treated, of, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.markup import plain
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, id_of, json_body, paragraphs
 from services.ingest.adapters.questions import Question, answered, present
 from services.ingest.adapters.signatures import check_hmac
 
@@ -75,18 +75,18 @@ def _rated(conversation: Node, now: datetime) -> Found:
         comment=plain(rating["remark"].text()),
         revision=times.revision(conversation["updated_at"].epoch() or at),
     )
-    return ChannelEvent("feedback.survey_answered.v1", f"{data['interaction_id'][:249]}:rating", at, data)
+    return ChannelEvent("feedback.survey_answered.v1", id_of(data["interaction_id"], "rating"), at, data)
 
 
 def _begun(conversation: Node, options: Treated) -> Found:
     source, common = conversation["source"], _common(conversation)
-    text = Node("\n\n".join(part for part in (source["subject"].text(), plain(source["body"].text())) if part)).text()
+    text = paragraphs(source["subject"].text(), plain(source["body"].text()))
     if source["author"]["type"].text() not in _CUSTOMERS:
         return "own_words"
     if text is None:
         return "no_text"
     at = conversation["created_at"].epoch() or conversation["created_at"].wrong("a time")
-    return said(options, f"message:{source['id'].required_id()[:248]}", at, text, thread=common["interaction_id"], **common)
+    return said(options, id_of("message", source["id"].required_id()), at, text, thread=common["interaction_id"], **common)
 
 
 def _part(part: Node, conversation: Node, options: Treated) -> Found:
@@ -94,7 +94,7 @@ def _part(part: Node, conversation: Node, options: Treated) -> Found:
     text, by = plain(part["body"].text()), part["author"]["type"].text()
     if text is None or part["part_type"].text() not in ("comment", "assignment", "open", "close"):
         return "no_text"
-    common, id = _common(conversation), f"message:{part['id'].required_id()[:248]}"
+    common, id = _common(conversation), id_of("message", part["id"].required_id())
     at = part["created_at"].epoch() or part["created_at"].wrong("a time")
     if by == "admin":
         return replied(id, at, text, thread=common["interaction_id"], person=part["author"]["name"].name(), **common)

@@ -21,9 +21,8 @@ from services.ingest.adapters.gathering import Found
 from services.ingest.adapters.mail_text import new_words
 from services.ingest.adapters.markup import text_of
 from services.ingest.adapters.mime import Failed, Headers, Mail, headers_of
-from services.ingest.adapters.node import Node
+from services.ingest.adapters.node import Node, paragraphs
 from services.ingest.adapters.questions import present
-from services.ingest.adapters.reviews import fitting
 from shared.contracts.identity import address_hash
 from shared.delivery.mail_headers import CASE_HEADER, INVITATION_HEADER
 
@@ -84,14 +83,12 @@ def _message(received: Received, options: Mails, at: datetime, text: str | None,
     subject, thread = headers.first("subject"), thread_of(headers, received.id)
     case = case_in(subject)
     answering = case is not None or headers.first("in-reply-to") is not None or headers.first("references") is not None
-    if answering or subject is None or _ANSWERING.match(subject):
-        text = text or subject or NO_TEXT
-    else:
-        text = fitting(f"{subject}\n\n{text}") if text else subject
+    apart = answering or subject is None or _ANSWERING.match(subject)
+    words = (text or subject if apart else paragraphs(subject, text)) or NO_TEXT
     if answering:
-        data = present(channel=EMAIL, customer=customer, text=fitting(text), thread=thread, case=case)
+        data = present(channel=EMAIL, customer=customer, text=words, thread=thread, case=case)
         return ChannelEvent("feedback.message_received.v1", received.id, at, data)
-    return said(options, received.id, at, fitting(text), thread=thread, channel=EMAIL, customer=customer)
+    return said(options, received.id, at, words, thread=thread, channel=EMAIL, customer=customer)
 
 
 def _written(received: Received) -> str | None:

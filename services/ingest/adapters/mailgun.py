@@ -17,7 +17,7 @@ from services.ingest.adapters.forms import form
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.mail import Mails, Received, about, failures, found_in, message_id
 from services.ingest.adapters.mime import Failed, Headers, Mail, headers_of, mail_in
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, id_of, json_body
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.signatures import check_fresh, check_hmac, proof_asked_for
 
@@ -74,7 +74,7 @@ def _fate(event: Node) -> list[Found]:
     reason = " ".join(part for part in (event["reason"].text(64) or kind, code) if part)
     at = event["timestamp"].epoch() or event["timestamp"].wrong("a time since 1970")
     # Mailgun's own id is one of a day's alone.
-    id = Node(f"{headers['message-id'].text() or ''}:{event['id'].required_id()}").required_id()
+    id = id_of(headers["message-id"].text() or "", event["id"].required_id())
     failed = Failed(event["recipient"].email(), reason, permanent=kind != "rejected")
     return [*failures(id, at, [failed], about(event["user-variables"], headers["subject"].text()))] or ["delivery_status"]
 

@@ -151,6 +151,21 @@ class Node:
         return self.value
 
 
+def id_of(*parts: str) -> str:
+    """An id made of several, with colons between them."""
+    return Node(":".join(parts)).required_id()
+
+
+def full_name(*parts: Node) -> str | None:
+    """A person's name from its parts, those that are there."""
+    return Node(" ".join(name for part in parts if (name := part.name()))).name()
+
+
+def paragraphs(*parts: str | None) -> str | None:
+    """A text from its parts, a subject and a body for example, those that are there."""
+    return Node("\n\n".join(part for part in parts if part)).text()
+
+
 def storable(text: str) -> str:
     """A text that UTF-8 and PostgreSQL can hold."""
     return _UNSTORABLE.sub("", text)

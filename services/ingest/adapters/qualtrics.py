@@ -14,7 +14,7 @@ from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, Call, ChannelEvent, Endpoint, Fetch, Form, Http, Outcome, Pulled, Request
 from services.ingest.adapters.forms import form
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, full_name, json_body
 from services.ingest.adapters.questions import Question, Questions, present, told
 from services.ingest.adapters.respondents import conversation_of, customer_of
 from services.ingest.adapters.signatures import check_hmac
@@ -89,11 +89,10 @@ def _events(result: Node, survey: str, response: str, endpoint: Endpoint[Secrets
 
 
 def _customer(values: Node) -> dict[str, Any]:
-    names = (values[part].name() for part in ("recipientFirstName", "recipientLastName"))
     recipient = present(
         id=values["externalDataReference"].id(),
         email=values["recipientEmail"].email(),
-        name=" ".join(filter(None, names))[:256] or None,
+        name=full_name(values["recipientFirstName"], values["recipientLastName"]),
     )
     return {**recipient, **customer_of(values)}
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from services.ingest.adapters.adapter import ChannelEvent
 from services.ingest.adapters.conversations import NO_TEXT
+from services.ingest.adapters.node import paragraphs
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.scales import pointed
-from shared.contracts.fields import TEXT_LENGTH
 
 REVIEW = "review"
 FEWEST, MOST = 1, 5
@@ -15,18 +15,11 @@ FEWEST, MOST = 1, 5
 
 def reviewed(id: str, at: datetime, stars: float | None, *words: str | None, **occurrence: Any) -> ChannelEvent:
     """A review: of one to five stars, `words` its title and its text. `occurrence` are the fields of contracts.md, None where unknown."""
-    text = "\n\n".join(part for part in words if part)
-    return ChannelEvent(
-        "feedback.comment_posted.v1", id, at, present(channel=REVIEW, text=fitting(text) or NO_TEXT, **rated(stars), **occurrence)
-    )
+    data = present(channel=REVIEW, text=paragraphs(*words) or NO_TEXT, **rated(stars), **occurrence)
+    return ChannelEvent("feedback.comment_posted.v1", id, at, data)
 
 
 def rated(stars: float | None) -> dict[str, Any]:
     """The rating with its scale. Raises Unreadable for stars that there are not."""
     found = pointed(stars, FEWEST, MOST)
     return {} if found is None else {"rating": found["score"], "scale_min": FEWEST, "scale_max": MOST}
-
-
-def fitting(text: str) -> str:
-    """A text that is no longer than the contracts take."""
-    return text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"

@@ -4,7 +4,7 @@ https://developer.reviews.io
 """
 
 from services.ingest.adapters.adapter import Adapter, Endpoint, NoOptions, Outcome, Request
-from services.ingest.adapters.node import json_body
+from services.ingest.adapters.node import id_of, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.reviews import reviewed
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
@@ -19,7 +19,7 @@ def receive(request: Request, endpoint: Endpoint[TokenSecrets, NoOptions]) -> Ou
     id = review["id"].required_id()
     kind = review["review_type"].text(64)
     event = reviewed(
-        id if kind in (None, "company") else f"{kind}:{id}"[:256],
+        id if kind in (None, "company") else id_of(kind, id),
         review["date_created"].iso(endpoint.zone) or request.at,
         review["rating"].number(),
         review["title"].text(),

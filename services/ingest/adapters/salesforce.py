@@ -17,7 +17,7 @@ from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, Answer, ChannelEvent, Endpoint, Form, NotProven, Outcome, Request, Unreadable
 from services.ingest.adapters.conversations import NO_TEXT
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import Node
+from services.ingest.adapters.node import Node, id_of, paragraphs
 from services.ingest.adapters.questions import Questions, answered, present
 from services.ingest.adapters.signatures import proof_asked_for
 from services.ingest.adapters.tokens import TokenSecrets, check_sent_token
@@ -89,22 +89,22 @@ def _notified(notification: Element, request: Request, endpoint: Endpoint[TokenS
 
 def _events(fields: Node, kind: str, now: datetime, endpoint: Endpoint[TokenSecrets, Options]) -> Iterator[ChannelEvent]:
     options, zone = endpoint.options, endpoint.zone
-    id = fields["Id"].required_id()[:240]
+    id = fields["Id"].required_id()
     created, closed = fields["CreatedDate"].iso(zone), fields["ClosedDate"].iso(zone)
     changed = fields["SystemModstamp"].iso(zone) or fields["LastModifiedDate"].iso(zone) or closed or created
     common = _common(fields, id) | present(revision=None if changed is None else times.revision(changed))
     if kind == "Case" and fields["Type"].text() in options.complaint_types:
-        text = Node("\n\n".join(part for part in (fields["Subject"].text(), fields["Description"].text()) if part)).text()
+        text = paragraphs(fields["Subject"].text(), fields["Description"].text())
         severity = _SEVERITIES.get((fields["Priority"].text() or "").lower())
         said = present(text=text or NO_TEXT, category=fields["Reason"].name(), severity=severity)
-        yield ChannelEvent("feedback.complaint_raised.v1", f"{id}:complaint", created or changed or now, common | said)
+        yield ChannelEvent("feedback.complaint_raised.v1", id_of(id, "complaint"), created or changed or now, common | said)
     if kind == "Case" and closed is not None:
         ended = present(category=fields["Type"].name(), disposition=fields["Status"].name())
-        yield ChannelEvent("interaction.completed.v1", f"{id}:closed", closed, common | ended)
+        yield ChannelEvent("interaction.completed.v1", id_of(id, "closed"), closed, common | ended)
     answers = [answer for name, asked in options.questions.items() if (answer := answered(name, fields[name], asked))]
     if answers:
         survey = {"survey": options.survey, "answers": answers[:200]}
-        yield ChannelEvent("feedback.survey_answered.v1", f"{id}:survey", changed or now, common | survey)
+        yield ChannelEvent("feedback.survey_answered.v1", id_of(id, "survey"), changed or now, common | survey)
 
 
 def _common(fields: Node, id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Adapter, Answer, ChannelEvent, Endpoint, Form, Outcome, Request
 from services.ingest.adapters.conversations import LAST_REVISION, REMOVED, Treated, of, said
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, id_of, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.signatures import check_fresh, check_hmac
 from shared.contracts.fields import NAME_LENGTH
@@ -96,7 +96,7 @@ def _written(
 
 
 def _known(channel: str, stamp: Node) -> str:
-    return Node(f"{channel}:{stamp.required_text()}").required_id()
+    return id_of(channel, stamp.required_text())
 
 
 ADAPTER = Adapter(

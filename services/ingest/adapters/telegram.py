@@ -11,7 +11,7 @@ from pydantic import Field
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Form, Outcome, Request
 from services.ingest.adapters.conversations import LAST_REVISION, MESSAGING, REMOVED, Conversations, of, rated, replied, said
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, full_name, id_of, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.signatures import check_token
 from services.ingest.adapters.times import revision
@@ -49,7 +49,7 @@ def _found(update: Node, options: Conversations, request: Request) -> Iterator[F
 
 def _message(message: Node, options: Conversations, request: Request) -> Found:
     chat, sender = message["chat"]["id"].required_id(), message["from"]["id"].id()
-    id = Node(f"{chat}:{message['message_id'].required_id()}").required_id()
+    id = id_of(chat, message["message_id"].required_id())
     text = message["text"].text() or message["caption"].text()
     at, edited_at = message["date"].epoch() or request.at, message["edit_date"].epoch()
     if text is None:
@@ -59,14 +59,14 @@ def _message(message: Node, options: Conversations, request: Request) -> Found:
     version = None if edited_at is None else revision(edited_at)
     if message["business_connection_id"].here and sender != chat:
         return replied(id, at, text, thread=chat, channel=MESSAGING, customer=present(id=of("telegram", chat)), revision=version)
-    common = {"channel": MESSAGING, "customer": _customer(message["from"]), "language": _language(message["from"])}
+    common = {"channel": MESSAGING, "customer": _customer(message["from"]), "language": message["from"]["language_code"].language()}
     return said(options, id, at, text, thread=chat, revision=version, **common)
 
 
 def _pressed(update: Node, options: Conversations, request: Request) -> Found:
     """A button was pressed. Telegram does not say when: it tells at once, and numbers its updates."""
     query, number = update["callback_query"], int(update["update_id"].number() or 1)
-    common = {"channel": MESSAGING, "customer": _customer(query["from"]), "language": _language(query["from"])}
+    common = {"channel": MESSAGING, "customer": _customer(query["from"]), "language": query["from"]["language_code"].language()}
     chat, message = query["message"]["chat"]["id"].id(), query["message"]["message_id"].id()
     asked = None if chat is None or message is None else f"{chat}:{message}"
     version = min(max(1, number), LAST_REVISION)
@@ -77,18 +77,12 @@ def _deleted(deleted: Node, options: Conversations, request: Request) -> Iterato
     chat = deleted["chat"]["id"].required_id()
     customer = present(id=of("telegram", chat))
     for message in deleted["message_ids"]:
-        id = Node(f"{chat}:{message.required_id()}").required_id()
+        id = id_of(chat, message.required_id())
         yield said(options, id, request.at, REMOVED, thread=chat, channel=MESSAGING, customer=customer, revision=LAST_REVISION)
 
 
 def _customer(user: Node) -> dict[str, str]:
-    names = [name for name in (user["first_name"].name(), user["last_name"].name()) if name]
-    return present(id=of("telegram", user["id"].id()), name=" ".join(names)[:256] or None)
-
-
-def _language(user: Node) -> str | None:
-    code = user["language_code"].text(35)
-    return code if code is not None and len(code) >= 2 else None
+    return present(id=of("telegram", user["id"].id()), name=full_name(user["first_name"], user["last_name"]))
 
 
 ADAPTER = Adapter(

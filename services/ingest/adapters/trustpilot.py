@@ -42,7 +42,7 @@ def _found(event: Node, request: Request, endpoint: Endpoint[TokenSecrets, NoOpt
         customer=present(id=customer, name=consumer["name"].name()),
         author=consumer["name"].name(),
         url=review["link"].text(2048),
-        language=_language(review["language"]),
+        language=review["language"].language(),
         interaction_id=review["referenceId"].id(),
         touchpoint=review["locationId"].name(),
         tags=_tags(review["tags"]),
@@ -53,11 +53,6 @@ def _found(event: Node, request: Request, endpoint: Endpoint[TokenSecrets, NoOpt
 def _version(name: str | None, changed: int | None) -> int | None:
     """A change comes after the review itself, whichever arrives first."""
     return changed if name == _CREATED else changed or 2
-
-
-def _language(node: Node) -> str | None:
-    language = node.text(35)
-    return language if language is not None and len(language) > 1 else None
 
 
 def _tags(tags: Node) -> dict[str, str]:

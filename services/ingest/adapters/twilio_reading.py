@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from services.ingest.adapters.adapter import ChannelEvent
 from services.ingest.adapters.conversations import Treated, said
 from services.ingest.adapters.gathering import Found
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, id_of, json_body
 from services.ingest.adapters.questions import Question, answered, present
 from shared.contracts.identity import address_hash
 
@@ -66,7 +66,7 @@ def gathered_on_call(form: Node, name: str, asked: Question, survey: str, at: da
     if answer is None:
         return "no_answer"
     data = present(channel="phone", interaction_id=call, customer=_caller(form), survey=survey, answers=[answer])
-    return ChannelEvent("feedback.survey_answered.v1", _of(call, name), at, data)
+    return ChannelEvent("feedback.survey_answered.v1", id_of(call, name), at, data)
 
 
 def call_ended(form: Node, zone: ZoneInfo) -> Found:
@@ -131,7 +131,7 @@ def message_failed(form: Node, asked: Node, at: datetime) -> Found:
         reason=None if code is None else f"Twilio error {code}",
         permanent=code in _PERMANENT,
     )
-    return ChannelEvent("message.delivery_failed.v1", _of(form["MessageSid"].required_id(), "failed"), at, data)
+    return ChannelEvent("message.delivery_failed.v1", id_of(form["MessageSid"].required_id(), "failed"), at, data)
 
 
 def _caller(form: Node) -> dict[str, str]:
@@ -142,7 +142,3 @@ def _caller(form: Node) -> dict[str, str]:
 
 def _yes(word: Node) -> bool | None:
     return {"yes": True, "no": False}.get((word.text() or "").lower())
-
-
-def _of(id: str, part: str) -> str:
-    return Node(f"{id}:{part}").required_id()

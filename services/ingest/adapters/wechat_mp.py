@@ -13,7 +13,7 @@ from services.ingest.adapters.adapter import Adapter, Answer, Endpoint, Form, No
 from services.ingest.adapters.conversations import MESSAGING, Conversations, of, rated, said
 from services.ingest.adapters.forms import query
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import Node
+from services.ingest.adapters.node import Node, id_of
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.signatures import proof_asked_for
@@ -78,10 +78,10 @@ def _found(message: Node, options: Conversations, request: Request) -> Found:
     customer = present(id=of("wechat", follower))
     if kind == "event":
         pressed = message["EventKey"].text()
-        id = Node(f"{follower}:{message['CreateTime'].required_text()}:{pressed}").required_id()
+        id = id_of(follower, message["CreateTime"].required_text(), pressed or "")
         rating = rated(options, id, at, pressed, channel=MESSAGING, customer=customer) if message["Event"].text() == "CLICK" else None
         return rating or "other_event"
-    id = message["MsgId"].id() or Node(f"{follower}:{message['CreateTime'].required_text()}").required_id()
+    id = message["MsgId"].id() or id_of(follower, message["CreateTime"].required_text())
     text = message["Content"].text() or message["Recognition"].text()
     return "no_text" if text is None else said(options, id, at, text, thread=follower, channel=MESSAGING, customer=customer)
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Form, Outcome, Request
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import id_of, json_body
 from services.ingest.adapters.proving import proving
 from services.ingest.adapters.questions import Question, Questions, answered, present
 from services.ingest.adapters.signatures import check_any
@@ -58,8 +58,8 @@ def receive(request: Request, endpoint: Endpoint[Secrets, Options]) -> Outcome:
         return Outcome(passed_over={"no_answer": 1})
     customer: dict[str, Any] = present(id=body["sojumpparm"].id())
     data = present(channel="web", survey=activity, customer=customer, answers=answers[:200])
-    id = Node(f"{activity}:{index}").required_id()
-    return Outcome([ChannelEvent("feedback.survey_answered.v1", id, body["submittime"].iso(CHINA) or request.at, data)])
+    at = body["submittime"].iso(CHINA) or request.at
+    return Outcome([ChannelEvent("feedback.survey_answered.v1", id_of(activity, index), at, data)])
 
 
 ADAPTER = Adapter(

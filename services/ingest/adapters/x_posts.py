@@ -69,7 +69,7 @@ def _event(
         return "own_words" if above is None else replied(id, at, text, thread=above, channel=SOCIAL, revision=revision)
     handle = user["screen_name"].name() or user["username"].name()
     customer = present(id=of("x", author), name=user["name"].name())
-    code = language.text(35)
+    code = language.language()
     data = present(
         channel=SOCIAL,
         text=text,
@@ -77,7 +77,7 @@ def _event(
         reply_to=above,
         url=f"https://x.com/i/web/status/{ids[-1]}" if ids[-1].isalnum() else None,
         customer=customer,
-        language=code if code is not None and len(code) >= 2 and code != "und" else None,
+        language=None if code == "und" else code,
         revision=revision,
     )
     return ChannelEvent("feedback.comment_posted.v1", id, at, data, above if to_us else None)

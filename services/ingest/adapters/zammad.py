@@ -14,7 +14,7 @@ from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Fo
 from services.ingest.adapters.conversations import Treated, of, replied, said
 from services.ingest.adapters.gathering import Found, gathered
 from services.ingest.adapters.markup import plain
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, full_name, id_of, json_body
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.signatures import check_hmac
 from shared.contracts.fields import NAME_LENGTH
@@ -74,7 +74,7 @@ def _article(article: Node, ticket: Node, endpoint: Endpoint[Secrets, Options]) 
     if text is None:
         return "no_text"
     common = _common(ticket, article["type"])
-    id = f"article:{article['id'].required_id()[:248]}"
+    id = id_of("article", article["id"].required_id())
     at = article["created_at"].iso(endpoint.zone) or article["created_at"].wrong("a time")
     match article["sender"].text():
         case "Customer":
@@ -95,12 +95,11 @@ def _closed(ticket: Node, endpoint: Endpoint[Secrets, Options]) -> Found:
         revision=times.revision(updated),
     )
     at = ticket["close_at"].iso(endpoint.zone) or updated
-    return ChannelEvent("interaction.completed.v1", f"ticket:{data['interaction_id'][:249]}", at, data)
+    return ChannelEvent("interaction.completed.v1", id_of("ticket", data["interaction_id"]), at, data)
 
 
 def _common(ticket: Node, kind: Node) -> dict[str, Any]:
     customer = ticket["customer"]
-    names = (customer["firstname"].name(), customer["lastname"].name())
     return present(
         channel=_CHANNELS.get((kind.text() or "").lower(), "other"),
         interaction_id=ticket["id"].required_id(),
@@ -108,7 +107,7 @@ def _common(ticket: Node, kind: Node) -> dict[str, Any]:
             id=of("zammad", customer["id"].id() or ticket["customer_id"].id()),
             email=customer["email"].email(),
             phone=customer["phone"].phone() or customer["mobile"].phone(),
-            name=Node(" ".join(name for name in names if name)).name(),
+            name=full_name(customer["firstname"], customer["lastname"]),
         ),
         team=ticket["group"]["name"].name(),
     )

@@ -12,7 +12,7 @@ from services.ingest.adapters import times, zendesk_ratings
 from services.ingest.adapters.adapter import Adapter, ChannelEvent, Endpoint, Outcome, Request
 from services.ingest.adapters.conversations import of, replied, said
 from services.ingest.adapters.gathering import Found, gathered
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, id_of, json_body, paragraphs
 from services.ingest.adapters.questions import present
 from services.ingest.adapters.signatures import base64_text, check_fresh, check_hmac
 from services.ingest.adapters.zendesk_ratings import Options, Secrets
@@ -73,15 +73,15 @@ def _settled(ticket: Node, event: Node, at: datetime, endpoint: Endpoint[Secrets
         disposition=event["current"].name(),
         revision=times.revision(ticket["updated_at"].iso(endpoint.zone) or at),
     )
-    return ChannelEvent("interaction.completed.v1", f"ticket:{data['interaction_id'][:249]}", at, data)
+    return ChannelEvent("interaction.completed.v1", id_of("ticket", data["interaction_id"]), at, data)
 
 
 def _created(ticket: Node, at: datetime, endpoint: Endpoint[Secrets, Options]) -> Found:
-    text = Node("\n\n".join(part for part in (ticket["subject"].text(), ticket["description"].text()) if part)).text()
+    text = paragraphs(ticket["subject"].text(), ticket["description"].text())
     if text is None:
         return "no_text"
     common = _common(ticket)
-    id = f"description:{common['interaction_id'][:244]}"
+    id = id_of("description", common["interaction_id"])
     return said(endpoint.options, id, ticket["created_at"].iso(endpoint.zone) or at, text, thread=common["interaction_id"], **common)
 
 
@@ -95,7 +95,7 @@ def _comment(ticket: Node, comment: Node, at: datetime, options: Options) -> Fou
         return "description"
     if comment["is_public"].boolean() is False:
         return "internal_note"
-    id = f"comment:{comment['id'].required_id()[:248]}"
+    id = id_of("comment", comment["id"].required_id())
     if author["is_staff"].boolean():
         return replied(id, at, text, thread=common["interaction_id"], person=author["name"].name(), **common)
     return said(options, id, at, text, thread=common["interaction_id"], **common)

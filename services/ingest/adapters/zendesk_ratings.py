@@ -16,7 +16,7 @@ from services.ingest.adapters import times
 from services.ingest.adapters.adapter import Call, ChannelEvent, Endpoint, Fetch, Form, Http, Poll, Pulled
 from services.ingest.adapters.conversations import Treated, of
 from services.ingest.adapters.gathering import readable
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, id_of, json_body
 from services.ingest.adapters.questions import Question, Questions, answered, present
 from services.ingest.adapters.rounds import Round
 from services.ingest.adapters.scales import GOOD_BAD, worded
@@ -104,7 +104,7 @@ def _rating(rating: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tupl
         comment=rating["comment"].text(),
         revision=times.revision(at),
     )
-    yield ChannelEvent("feedback.survey_answered.v1", f"rating:{rating['id'].required_id()[:249]}", at, data), at
+    yield ChannelEvent("feedback.survey_answered.v1", id_of("rating", rating["id"].required_id()), at, data), at
 
 
 def _response(response: Node, endpoint: Endpoint[Secrets, Options]) -> Iterator[tuple[ChannelEvent, datetime]]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.adapters.adapter import Unreadable
-from services.ingest.adapters.node import Node, json_body
+from services.ingest.adapters.node import Node, full_name, id_of, json_body, paragraphs
 from shared.contracts.fields import NAME_LENGTH, TEXT_LENGTH
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -157,3 +157,22 @@ def test_every_reading_of_every_value_ends_in_a_value_or_is_unreadable(value: ob
         assert found == found.strip() != ""
         found.encode()
         assert len(found) <= TEXT_LENGTH
+
+
+def test_ids_made_of_parts_stay_apart_also_where_they_are_too_long() -> None:
+    long = "x" * 256
+
+    ids = {id_of("a", "b"), id_of("ticket", long + "1"), id_of("ticket", long + "2")}
+
+    assert "a:b" in ids
+    assert len(ids) == 3
+    assert all(len(id) <= 256 for id in ids)
+
+
+def test_names_and_paragraphs_are_made_of_the_parts_that_are_there() -> None:
+    person = Node({"first": "Emily", "last": " ", "prefix": None})
+
+    assert full_name(person["prefix"], person["first"], person["last"]) == "Emily"
+    assert full_name(person["prefix"]) is None
+    assert paragraphs("Subject", None, "Body") == "Subject\n\nBody"
+    assert paragraphs(None, "") is None
