@@ -91,7 +91,7 @@ class ImportClient:
                 answer = await request()
                 self._reached = True
                 if answer.status_code < 500:
-                    return _told(answer)
+                    return told(answer)
                 failure = f"answers {answer.status_code}"
             except httpx.TransportError as error:
                 failure = f"does not answer at {self._client.base_url} ({type(error).__name__})"
@@ -112,7 +112,8 @@ async def _blocks(path: Path, sent: Callable[[float], None]) -> AsyncIterator[by
                 sent(file.tell() / size)
 
 
-def _told(answer: httpx.Response) -> View:
+def told(answer: httpx.Response) -> View:
+    """What an answer holds. Raises Refusal with what ingest says against the request."""
     try:
         body: View = answer.json()
     except ValueError:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.client import public_api
+from services.cli.import_client import told
 from services.cli.import_screen import printable
 from services.cli.running import join_running_stack
 from shared.errors import HearbackError, Unavailable
@@ -41,10 +42,7 @@ async def _results(survey: str, days: int | None) -> dict[str, Any]:
             raise Unavailable("ingest", type(failed).__name__) from None
     if answer.status_code == 404:
         raise HearbackError(f"there is no survey {survey}")
-    if not answer.is_success:
-        raise HearbackError(f"ingest answered {answer.status_code}: {answer.text[:300]}")
-    found: dict[str, Any] = answer.json()
-    return found
+    return told(answer)
 
 
 def show_results(console: Console, found: Mapping[str, Any]) -> None:
@@ -55,9 +53,9 @@ def show_results(console: Console, found: Mapping[str, Any]) -> None:
     _say(console, f"{found['survey']}: {counts}{rate}")
     if totals["walked_in"]:
         _say(console, f"answered without having been asked: {totals['walked_in']:,}")
-    for what, told in (("passed_over", "passed over"), ("failed", "failed"), ("flags", "flagged, counted all the same")):
+    for what, named in (("passed_over", "passed over"), ("failed", "failed"), ("flags", "flagged, counted all the same")):
         if totals[what]:
-            _say(console, f"{told}: {_times(totals[what])}")
+            _say(console, f"{named}: {_times(totals[what])}")
     console.print(_strata(found["strata"]))
     for question, fields in found["answers"].items():
         for field, times in fields.items():

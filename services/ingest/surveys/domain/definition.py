@@ -154,7 +154,9 @@ class SurveyDocument(Part):
         """What experience advises against; nothing is refused for it."""
         told = []
         if not FEWEST <= self.prompts <= MOST:
-            told.append(f"a customer is asked {self.prompts} questions; {FEWEST} to {MOST} are answered best")
+            told.append(
+                f"a customer is asked {self.prompts} question{'s' if self.prompts > 1 else ''}; {FEWEST} to {MOST} are answered best"
+            )
         if not SHORTEST_MINUTES <= self.minutes <= LONGEST_MINUTES:
             told.append(f"answering takes about {self.minutes} min; {SHORTEST_MINUTES} to {LONGEST_MINUTES} are advised")
         return told

@@ -21,15 +21,15 @@ PRODUCT = "Hearback"
 log = structlog.get_logger()
 
 
-def page_route(visitors: Visitors) -> type[APIRoute]:
-    """A route whose handler answers people: limited by address, and with a page when PostgreSQL is away."""
+def page_route(visitors: Visitors | None) -> type[APIRoute]:
+    """A route whose handler answers people: limited by address unless there are no `visitors`, and with a page when PostgreSQL is away."""
 
     class PageRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
             async def answer(request: Request) -> Response:
-                if not visitors.may_come(request):
+                if visitors is not None and not visitors.may_come(request):
                     return too_many(request)
                 try:
                     with typed_database_errors():

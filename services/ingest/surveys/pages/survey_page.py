@@ -95,9 +95,12 @@ def survey_pages(sessions: Sessions, events: SurveyEvents, visitors: Visitors, c
                 return notice(request, "gone", 404)
             return (await _page(session, request, invitation)).response("stop", stopped=False)
 
-    @router.post("/u/{token}")
+    one_click = APIRouter(route_class=page_route(None))
+
+    @one_click.post("/u/{token}")
     async def stop(request: Request, token: str) -> Response:
-        """Also the one click of a mail program (RFC 8058)."""
+        """Also the one click of a mail program (RFC 8058), which comes from the few addresses of a large provider: none is lost to a limit,
+        and nobody guesses a token."""
         async with sessions.begin() as session:
             invitation = await invitation_of(session, token, "unsubscribe")
             if invitation is None:
@@ -105,6 +108,7 @@ def survey_pages(sessions: Sessions, events: SurveyEvents, visitors: Visitors, c
             await opt_out(session, invitation.tenant, invitation.person_keys, via="link", now=clock())
             return (await _page(session, request, invitation)).response("stop", stopped=True)
 
+    router.include_router(one_click)
     return router
 
 

@@ -30,7 +30,7 @@ def test_a_survey_of_one_question_is_taken_and_warned_of() -> None:
     told = survey().warnings
 
     assert told == [
-        "a customer is asked 1 questions; 5 to 10 are answered best",
+        "a customer is asked 1 question; 5 to 10 are answered best",
         "answering takes about 1 min; 3 to 5 are advised",
     ]
 
