@@ -1,6 +1,7 @@
 """Calls to vendors: through the guard on addresses, without redirects, proxies and kept connections, limited in time and size."""
 
 import asyncio
+import socket
 import ssl
 from datetime import datetime
 
@@ -50,6 +51,10 @@ class VendorCalls:
             raise CallFailed(Failure("the address lies in a network where nothing may be called", final=True)) from None
         except ValueError:
             raise CallFailed(Failure("the address is none that can be called", final=True)) from None
+        except socket.gaierror:
+            raise CallFailed(
+                Failure("the vendor's name cannot be found: is it right, and has this service a way to the internet?")
+            ) from None
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as failed:
             raise CallFailed(Failure(f"no answer: {type(failed).__name__}")) from None
 
