@@ -104,6 +104,21 @@ async def test_who_was_asked_by_the_wave_before_or_lately_by_another_survey_is_l
     assert {row["reason"] for row in rows if row["person"] in before} <= {"asked_lately"}
 
 
+async def test_results_of_two_waves_are_the_sums_of_both_bases_and_samples(world: World) -> None:
+    await meet(world)
+    await wave(world, target=10)
+    await plan_all(world)
+    await world.rows("UPDATE survey_strata SET period = 'earlier'")
+    await world.rows("UPDATE survey_invitations SET period = 'earlier', id = 'earlier-' || id")
+    await world.rows("UPDATE surveys SET next_wave_at = date_trunc('month', now()) WHERE id = 'wave'")
+    await plan_all(world)
+    async with world.client("metrics:read") as client:
+        strata = (await client.get("/v1/surveys/wave/results")).json()["strata"]
+
+    found = [(one["region"], one["base"], one["asked"], one["share_of_base"]) for one in strata]
+    assert found == [("north", 80, 16, 0.8), ("south", 20, 4, 0.2)]
+
+
 async def test_a_wave_that_is_due_is_sent_although_its_survey_was_changed_before_anybody_looked(world: World) -> None:
     await meet(world)
     await wave(world, target=10)

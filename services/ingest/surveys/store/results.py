@@ -20,14 +20,14 @@ _STRATA = text("""
 """)
 _WAVE_BASES = text("""
     SELECT segment, region, product, sum(base)::int AS base FROM survey_strata
-    WHERE tenant = :tenant AND survey = :survey AND period = (
-        SELECT max(period) FROM survey_strata WHERE tenant = :tenant AND survey = :survey)
+    WHERE tenant = :tenant AND survey = :survey AND period IN (
+        SELECT period FROM survey_invitations WHERE tenant = :tenant AND survey = :survey AND created_at >= :since)
     GROUP BY segment, region, product
 """)
 
 
 async def standings(session: AsyncSession, tenant: str, survey: str, since: datetime) -> dict[Stratum, Standing]:
-    """By stratum: how many could have been asked since then, were asked, answered, and may still answer."""
+    """By stratum: how many could have been asked since then, were asked, answered, and may still answer. Of several waves the sums."""
     values = {"tenant": tenant, "survey": survey, "since": since}
     rows = await session.execute(_STRATA, values)
     found = {Stratum(r.segment, r.region, r.product): Standing(r.base, r.asked, r.answered, r.open) for r in rows}
