@@ -15,3 +15,9 @@ def test_a_text_of_any_lines_keeps_something_where_there_was_something(lines: li
 
     assert bool(words) is bool(text.strip())
     assert words in text
+
+
+def test_what_lies_far_behind_all_that_can_be_kept_is_not_looked_at() -> None:
+    words = "We waited for hours.\n" * 10_000
+
+    assert new_words(words + "-- \nEmily\n") == words[:200_000].strip()
