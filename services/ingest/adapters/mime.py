@@ -1,6 +1,7 @@
 """Mails as they travel (RFC 5322, 2045 to 2047): headers, the text and the HTML, and what a delivery status says (RFC 3464)."""
 
 import binascii
+import codecs
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email import policy
@@ -15,6 +16,8 @@ from typing import Any
 from services.ingest.adapters.adapter import Unreadable
 from services.ingest.adapters.node import Node, storable
 
+_READ_AS = {"gb2312": "gb18030", "gbk": "gb18030", "punycode": "utf-8", "idna": "utf-8"}
+"""The last two are for names of hosts, and take minutes over a text."""
 _MOST_PARTS = 200
 _MOST_LOOKS = 2_500_000
 """How often the standard library may hold a line against a boundary: each line against those of all parts around it, which took minutes
@@ -119,7 +122,8 @@ def _text(part: "Message[str, str]") -> str:
 def in_charset(content: bytes, charset: str | None) -> str:
     """The text of bytes; GB2312 is read as its superset, for that is what is sent under the name."""
     try:
-        return content.decode({"gb2312": "gb18030", "gbk": "gb18030"}.get((charset or "").lower(), charset or "utf-8"), "replace")
+        name = codecs.lookup(charset or "utf-8").name
+        return content.decode(_READ_AS.get(name, name), "replace")
     except (LookupError, ValueError):
         return content.decode("utf-8", "replace")
 

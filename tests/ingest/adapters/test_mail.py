@@ -10,7 +10,7 @@ import pytest
 
 from services.ingest.adapters.adapter import ChannelEvent, Unreadable
 from services.ingest.adapters.mail import Mails, Received, about, failures, found_in
-from services.ingest.adapters.mime import Failed, headers_of, mail_in
+from services.ingest.adapters.mime import Failed, headers_of, in_charset, mail_in
 from services.ingest.adapters.node import Node
 from shared.contracts.identity import address_hash
 from shared.delivery.delivery import Delivery
@@ -272,6 +272,16 @@ def test_a_large_mail_with_its_files_is_read() -> None:
     (event,) = found(mail(f"--in\n{PLAIN}\nSee the file.\n--in--\n{file}--out--\n", kind="".join(kinds)))
 
     assert event.data["text"] == "Double charge\n\nSee the file."
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [("GB2312", "朱镕基"), ("gbk", "朱镕基"), ("punycode", "a-b"), ("idna", "xn--a-b"), ("hex", "6162"), ("no such", "a"), (None, "é")],
+)
+def test_a_text_is_read_in_its_character_set_or_in_utf_8(charset: str | None, text: str) -> None:
+    sent = text.encode("gb18030" if charset in ("GB2312", "gbk") else "utf-8")
+
+    assert in_charset(sent, charset) == text
 
 
 def test_of_addresses_in_thousands_only_the_first_are_read() -> None:
