@@ -27,7 +27,7 @@ from tests.ingest.surveys.serving import serving
 from tests.ingest.surveys.world import PACES, URL, World, contact
 from tests.shared.delivery.test_mail import Mailbox, mail_server
 
-QUICK = DeliveryPolicy(lease_seconds=2.0, timeout_seconds=1.0, first_retry_seconds=0.05)
+QUICK = DeliveryPolicy(lease_seconds=15.0, timeout_seconds=1.0, first_retry_seconds=0.05)
 
 
 @asynccontextmanager
