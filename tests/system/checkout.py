@@ -89,7 +89,7 @@ class Checkout:
         return ["setpriv", f"--reuid={self.user}", "--regid=nogroup", "--clear-groups", "--", *command]
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEARBACK_", "MAKE", "MFLAGS"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEARBACK_", "MAKE", "MFLAGS", "PYTHONPATH"))}
         told = {**kept, **self.ports}
         if self.user is not None:
             told.pop("XDG_CACHE_HOME", None)
