@@ -149,16 +149,16 @@ class Consumer:
             turning.result()
 
     async def _turn(self) -> None:
-        """Collect what processing came to, take up new partitions, fetch, see that what is held is processed, tell how far we are."""
+        """Collect what processing came to, take up new partitions, see that what is held is processed, fetch, tell how far we are."""
         await self._collect()
         if self._assignments.count != self._owned_assignment:
             await self._take_over_partitions()
+        elif self._held and self._processing is None:
+            self._processing = asyncio.create_task(self._process_held())
         elif len(self._held) < HELD_BATCHES and (items := await self._fetch(wait=not self._held)):
             self._held.append(items)
         elif self._processing is not None:
             await self._wait_for_room()
-        if self._held and self._processing is None:
-            self._processing = asyncio.create_task(self._process_held())
         if time.monotonic() >= self._next_heartbeat:
             self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
             await self._heartbeat()
