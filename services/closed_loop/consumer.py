@@ -138,16 +138,14 @@ class ClosedLoopHandler:
 
 async def _admitted(session: AsyncSession, batch: Sequence[Received], configured: dict[str, Configuration]) -> list[Work]:
     """The events that mean something and are new, in the order in which they came."""
-    rows: list[_Seen] = []
     received_of: dict[_Seen, Received] = {}
     async for received in in_turns(batch):
         event = received.event
         meant = meaning_of(event, configured[event.tenant].policies.bad_answers)
         if meant is not None:
             row = _Seen(event.tenant, event_digest(event.source, event.id), event.data.revision, meant.meaning, meant.case)
-            rows.append(row)
             received_of.setdefault(row, received)
-    admission = await admit(session, seen_events, rows)
+    admission = await admit(session, seen_events, list(received_of))
     works = {row: _work(received_of[row], row) for row in admission.fresh}
     for row, old in admission.revised:
         works[row] = replace(_work(received_of[row], row), meant=old.meaning, meant_case=old.case_id)
